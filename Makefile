@@ -1,0 +1,91 @@
+# Every target sets up what it needs in .venv, so a fresh clone needs only Python and make.
+
+PYTHON ?= python3
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
+EXTRAS := cli,crypto,hypothesis,redis,trio,wsproto
+
+# What is there of the code that is not the library.
+ROOM := $(wildcard tests examples benchmarks fuzz)
+
+# The drivers and what is beside them; everything else is a sans-I/O floor.
+NOT_SANS_IO := */eventproto/asyncio/*,*/eventproto/trio/*,*/eventproto/testing/*,*/eventproto/strategies/*,*/eventproto/strategies.py,*/eventproto/cli/*,*/eventproto/__main__.py,*/eventproto/_demo*
+
+# Or the wrapper asks the network at each run whether there is a newer pyright.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+say = @printf '==> %s\n'
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint docs bench format clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo  ## see all four protocols at work
+	@$(BIN)/python -m eventproto demo
+
+test: $(VENV)/.test  ## run all tests; the sans-I/O floors must be covered to the last branch
+	$(say) 'tests'
+	@$(BIN)/coverage run -m pytest
+	$(say) 'coverage of the sans-I/O floors'
+	@$(BIN)/coverage report --fail-under=100 --omit='$(NOT_SANS_IO)'
+
+lint: $(VENV)/.lint  ## check style, types and floors
+	$(say) 'ruff check'
+	@$(BIN)/ruff check --quiet --output-format=concise .
+	$(say) 'ruff format'
+	@$(BIN)/ruff format --quiet --diff .
+	$(say) 'mypy'
+	@$(BIN)/mypy --no-error-summary src $(ROOM)
+	$(say) 'pyright'
+	@$(BIN)/pyright
+	@$(BIN)/pyright --project tests
+	$(say) 'lint-imports'
+	@$(BIN)/lint-imports --no-logo
+
+docs: $(VENV)/.docs  ## build the documentation into docs/_build/html
+	$(say) 'sphinx-build'
+	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+bench: $(VENV)/.bench  ## measure against the peers
+ifneq ($(wildcard benchmarks/__main__.py),)
+	@$(BIN)/python -m benchmarks
+else
+	@set -e; for file in $(wildcard benchmarks/bench_*.py); do \
+	  printf '==> %s\n' "$$file"; $(BIN)/python "$$file"; \
+	done
+endif
+
+format: $(VENV)/.lint  ## let ruff put the code in shape
+	$(say) 'ruff'
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+clean:  ## remove .venv and everything that was built
+	@rm -rf $(VENV) build dist docs/_build src/*.egg-info htmlcov .coverage .coverage.* \
+	  .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp for each set of packages: a changed pyproject.toml installs them again.
+
+$(VENV)/.pip:
+	$(say) 'making $(VENV)'
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("eventproto needs Python 3.11 or later (make PYTHON=...)")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade 'pip>=25.1'  # older ones know no --group
+	@touch $@
+
+$(VENV)/.demo: WHAT := -e '.[trio]'
+$(VENV)/.test: WHAT := -e '.[$(EXTRAS)]' --group test
+$(VENV)/.lint: WHAT := -e '.[$(EXTRAS)]' --group lint --group test --group bench
+$(VENV)/.docs: WHAT := -e '.[$(EXTRAS)]' --group docs
+$(VENV)/.bench: WHAT := -e '.[$(EXTRAS)]' --group bench
+
+$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.bench: pyproject.toml | $(VENV)/.pip
+	$(say) "installing what $(subst .,,$(@F)) needs"
+	@$(PIP) install $(WHAT)
+	@touch $@
