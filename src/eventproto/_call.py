@@ -1,0 +1,80 @@
+"""Roles whose wire carries calls, not bytes: WebSub's three, webhook senders and receivers.
+
+An HTTP connection turns bytes into calls, and a role speaks nothing else. So the same three
+values, `Call`, `Result` and `Body`, are what a server connection reports and is told, what a
+client connection is told and reports, and what moves both ways on the wire of every role.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Hashable
+from typing import Any, TypeVar
+
+from typing_extensions import override
+
+from eventproto._machine import DEFAULT_BACKLOG, EOF, Chunk, Machine
+from eventproto.http import Body, Call, Exchange, Request, Response, Result
+
+__all__ = ["CallMachine"]
+
+CommandT = TypeVar("CommandT")
+
+
+class CallMachine(Machine[CommandT, Exchange, Exchange]):
+    """A role that others call, and that calls others.
+
+    Its carrier brings each incoming `Call` under a token of the carrier's choosing and sends the
+    `Result` that comes out under that token; it makes each outgoing `Call` and brings back
+    exactly one `Result`, then `Body` values if the result says so.
+
+    Attributes:
+        clock_offset: Seconds to add to `now` to get Unix time, for what a specification signs or
+            stores. Carriers keep it current, so that a suspended computer does not drift.
+    """
+
+    def __init__(self, *, max_backlog: int = DEFAULT_BACKLOG) -> None:
+        super().__init__(max_backlog=max_backlog)
+        self.clock_offset = 0.0
+        self._calls_made = 0
+        self._pending: dict[Hashable, Any] = {}
+
+    @property
+    def _at(self) -> float:
+        """The Unix time of the current step."""
+        return self._now + self.clock_offset
+
+    def _call(self, request: Request, about: object, *, stream: bool = False) -> Hashable:
+        """Make a call; `about` comes back with its result."""
+        self._calls_made += 1
+        self._pending[self._calls_made] = about
+        self._outputs.append(Call(self._calls_made, request, stream))
+        return self._calls_made
+
+    def _answer(self, token: Hashable, response: Response) -> None:
+        """Answer a call that somebody made."""
+        self._outputs.append(Result(token, response))
+
+    @override
+    def _on_receive(self, data: Exchange) -> None:
+        if isinstance(data, Call):
+            self._on_call(data)
+        elif data.token in self._pending:  # a result nobody waits for any more is no error
+            last = data.chunk is EOF if isinstance(data, Body) else not data.more
+            about = self._pending.pop(data.token) if last else self._pending[data.token]
+            if isinstance(data, Result):
+                self._on_result(about, data.outcome)
+            else:
+                self._on_body(about, data.chunk, data.error)
+
+    @abstractmethod
+    def _on_call(self, call: Call) -> None:
+        """Somebody calls this role: answer with `_answer`, now or later."""
+
+    @abstractmethod
+    def _on_result(self, about: Any, outcome: Response | Exception) -> None:  # noqa: ANN401
+        """A call that this role made has its answer; `about` is what it was made with."""
+
+    def _on_body(self, about: Any, chunk: Chunk, error: Exception | None) -> None:  # noqa: ANN401
+        """A streamed answer goes on; for roles that ask for one."""
+        raise AssertionError(about, chunk, error)

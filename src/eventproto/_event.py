@@ -1,0 +1,149 @@
+"""What happened (`Event`) and what was said (`Message`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, Self
+
+from eventproto._errors import LocalProtocolError
+from eventproto._value import EMPTY, FrozenMapping, value
+
+__all__ = ["Closed", "Event", "Message"]
+
+
+class Event:
+    """What a machine reports. Each protocol has a small closed vocabulary of subclasses."""
+
+    __slots__ = ()
+
+    def message(self) -> Message | None:
+        """What the peer's application said in this event, or None if it said nothing."""
+        return None
+
+
+@value()
+class Closed(Event):
+    """The last event of every machine.
+
+    Attributes:
+        error: Why it ended, or None after a clean end.
+    """
+
+    error: Exception | None = None
+
+
+@value(kw_only=True)
+class Message:
+    """What an application says or hears: the same over all four protocols.
+
+    The names are those of CloudEvents 1.0. Only `data` is required, and nothing is invented: an
+    attribute is None where the wire was silent.
+
+    Attributes:
+        data: The content, opaque bytes.
+        type: What kind of occurrence this is; not empty.
+        id: Identifies the message within its source; not empty.
+        source: Where it comes from, a URI reference; not empty.
+        subject: What in the source it is about; not empty.
+        time: When it happened; must be aware of its time zone.
+        content_type: The media type of `data` (`datacontenttype` in CloudEvents).
+        extensions: Further CloudEvents attributes by name (lower-case ASCII letters and digits).
+
+    Raises:
+        LocalProtocolError: A value no wire could carry: the wrong type, an empty string, half of
+            a surrogate pair, a naive time, an extension named like an attribute.
+    """
+
+    data: bytes
+    type: str = "message"
+    id: str | None = None
+    source: str | None = None
+    subject: str | None = None
+    time: datetime | None = None
+    content_type: str | None = None
+    extensions: Mapping[str, str] = EMPTY
+
+    def __post_init__(self) -> None:
+        if self.data.__class__ is not bytes:
+            msg = f"data must be bytes, not {type(self.data).__name__}; see Message.of_text()"
+            raise LocalProtocolError(msg)
+        _check_text("type", self.type)
+        for name in _OPTIONAL:
+            text = getattr(self, name)
+            if text is not None:
+                _check_text(name, text)
+        if self.time is not None and self.time.utcoffset() is None:
+            msg = f"time must be aware of its time zone, got {self.time!r}"
+            raise LocalProtocolError(msg)
+        if self.extensions is not EMPTY:
+            _check_extensions(self.extensions)
+            object.__setattr__(self, "extensions", FrozenMapping(self.extensions))
+
+    @classmethod
+    def of_text(cls, text: str, **attributes: Any) -> Self:  # noqa: ANN401  # the fields above
+        """A message of UTF-8 text; `content_type` is `text/plain;charset=utf-8` unless given."""
+        _check_scalars("text", text)
+        attributes.setdefault("content_type", "text/plain;charset=utf-8")
+        return cls(data=text.encode(), **attributes)
+
+    @classmethod
+    def of_json(cls, content: object, **attributes: Any) -> Self:  # noqa: ANN401  # as above
+        """A message of compact JSON; `content_type` is `application/json` unless given.
+
+        Raises:
+            LocalProtocolError: JSON has no form for `content`.
+        """
+        try:
+            text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            data = text.encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            msg = f"cannot write this as JSON: {error}"
+            raise LocalProtocolError(msg) from error
+        attributes.setdefault("content_type", "application/json")
+        return cls(data=data, **attributes)
+
+    @property
+    def text(self) -> str:
+        """`data` read as UTF-8; raises UnicodeDecodeError where it is not."""
+        return self.data.decode()
+
+    def json(self) -> Any:  # noqa: ANN401  # whatever the sender wrote
+        """`data` read as JSON; raises ValueError where it is not."""
+        return json.loads(self.data)
+
+
+_OPTIONAL: Final = ("id", "source", "subject", "content_type")
+_RESERVED: Final = frozenset(
+    {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"}
+    | {"database64", "data_base64"}
+)
+
+
+def _check_text(name: str, text: object) -> None:
+    if not isinstance(text, str) or not text:
+        msg = f"{name} must be a string that is not empty, got {text!r}"
+        raise LocalProtocolError(msg)
+    _check_scalars(name, text)
+
+
+def _check_scalars(name: str, text: str) -> None:
+    # isascii() is stored with the string, so the common case costs next to nothing.
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            msg = f"{name} has half of a surrogate pair at index {error.start}"
+            raise LocalProtocolError(msg) from error
+
+
+def _check_extensions(extensions: Mapping[str, str]) -> None:
+    for name, text in extensions.items():
+        if not (name.isascii() and name.isalnum() and name.lower() == name) or name in _RESERVED:
+            msg = f"an extension is named in lower-case letters and digits, got {name!r}"
+            raise LocalProtocolError(msg)
+        if not isinstance(text, str):
+            msg = f"extension {name!r} must be a string, got {type(text).__name__}"
+            raise LocalProtocolError(msg)
+        _check_scalars(f"extension {name!r}", text)

@@ -1,0 +1,9 @@
+"""For those who test: laws to hold machines to, and a simulated wire, network and clock.
+
+Nothing here touches a socket or waits: time passes as fast as the machines can take it.
+"""
+
+from eventproto.testing._transcript import Transcript, check_chunking, comparable, feed
+from eventproto.testing._wire import Wire
+
+__all__ = ["Transcript", "Wire", "check_chunking", "comparable", "feed"]
