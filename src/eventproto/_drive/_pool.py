@@ -1,0 +1,164 @@
+"""Making calls over HTTP/1.1: a pool of connections that are kept alive between calls."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
+
+from eventproto import ClosedError, ConnectionLost, LocalProtocolError
+from eventproto._address import ANYWHERE, AddressPolicy
+from eventproto._drive._session import Session
+from eventproto.http import Body, Call, ClientConnection, Limits, Request, Response, Result
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+__all__ = ["Answer", "HttpSession", "Pool"]
+
+_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
+_KEPT: Final = 8
+_LIMITS: Final = Limits()
+
+_Origin: TypeAlias = tuple[bool, str, int]
+
+
+class HttpSession(Session[Call]):
+    """One client connection."""
+
+    machine: ClientConnection
+
+    @property
+    @abstractmethod
+    def usable(self) -> bool:
+        """Whether another call may be made over it, as far as can be told without waiting."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Drop the connection now."""
+
+
+class Pool(ABC):
+    """Makes calls, over connections that it keeps open for the next call to the same origin.
+
+    Args:
+        limits: The bounds of each connection.
+        policy: Which addresses may be called; anywhere, unless others choose the URLs.
+        tls: How to verify servers; the system's trust by default.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: Limits = _LIMITS,
+        policy: AddressPolicy = ANYWHERE,
+        tls: SSLContext | None = None,
+    ) -> None:
+        self._limits = limits
+        self._policy = policy
+        self._tls = tls
+        self._idle: dict[_Origin, list[HttpSession]] = {}
+
+    def perform(self, call: Call) -> Answer:
+        """Make a call; what comes of it is waited for on the `Answer`."""
+        return Answer(self, call)
+
+    async def request(self, request: Request) -> Response:
+        """Send a request and wait for the whole response.
+
+        Raises:
+            EventprotoError: There is none, and why.
+        """
+        answer = self.perform(Call(0, request))
+        try:
+            outcome = (await answer.result()).outcome
+        finally:
+            answer.release()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def close(self) -> None:
+        """Drop all idle connections."""
+        for sessions in self._idle.values():
+            for session in sessions:
+                session.abort()
+        self._idle.clear()
+
+    @abstractmethod
+    async def connect(self, request: Request) -> HttpSession:
+        """Open a connection to the origin of a request.
+
+        Raises:
+            OSError: There is none to be had, or the policy refuses the address.
+        """
+
+    def take(self, request: Request) -> HttpSession | None:
+        """An idle connection to the origin of this request, the freshest one."""
+        sessions = self._idle.get(_origin(request), [])
+        while sessions:
+            session = sessions.pop()
+            if session.usable:
+                return session
+            session.abort()
+        return None
+
+    def give_back(self, request: Request, session: HttpSession) -> None:
+        """Keep a connection for the next call, if it can serve one."""
+        sessions = self._idle.setdefault(_origin(request), [])
+        if session.usable and len(sessions) < _KEPT:
+            sessions.append(session)
+        else:
+            session.abort()
+
+
+class Answer:
+    """What comes of one call: a `Result`, then `Body` values if the result says so."""
+
+    def __init__(self, pool: Pool, call: Call) -> None:
+        self._pool = pool
+        self._call = call
+        self._session: HttpSession | None = None
+
+    async def result(self) -> Result:
+        """Make the call, and wait for its result."""
+        request = self._call.request
+        kept = self._pool.take(request)
+        if kept is not None:
+            result = await self._ask(kept)
+            # The server may have closed an idle connection while the call was on its way to it.
+            stale = isinstance(result.outcome, ConnectionLost)
+            if not (stale and request.method in _IDEMPOTENT):
+                return result
+            kept.abort()
+        try:
+            session = await self._pool.connect(request)
+        except OSError as error:
+            lost = ConnectionLost(f"no connection to {request.authority}: {error}")
+            lost.__cause__ = error
+            return Result(self._call.token, lost)
+        return await self._ask(session)
+
+    async def body(self) -> Body:
+        """Wait for the next piece of an answer that is streamed."""
+        if self._session is None:
+            msg = "there is no body before the result, nor after release()"
+            raise LocalProtocolError(msg)
+        return cast("Body", await self._session.next_event())
+
+    def release(self) -> None:
+        """Give the connection back to the pool, or drop it if the answer is not complete."""
+        session, self._session = self._session, None
+        if session is not None:
+            self._pool.give_back(self._call.request, session)
+
+    async def _ask(self, session: HttpSession) -> Result:
+        self._session = session
+        try:
+            await session.send(self._call)
+        except ClosedError as error:
+            return Result(self._call.token, ConnectionLost(str(error)))
+        return cast("Result", await session.next_event())  # what a connection reports first
+
+
+def _origin(request: Request) -> _Origin:
+    return request.secure, request.host, request.port

@@ -1,0 +1,84 @@
+"""What an application holds of a machine that a driver runs, the same on every runtime."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Hashable
+from typing import Any, Generic, Self, TypeVar
+
+from typing_extensions import override
+
+from eventproto._answer import Accept
+from eventproto._event import Closed, Event, Message
+
+__all__ = ["Session"]
+
+CommandT = TypeVar("CommandT")
+
+
+class Session(ABC, Generic[CommandT]):
+    """Sends commands to a machine and takes its events, or only the messages in them.
+
+    Iterating over a session gives each `Message` until the machine has closed, and raises the
+    error with which it closed, if any. Where the peer waits for an answer, asking for the next
+    message accepts the one before: a loop that breaks or raises leaves its message unaccepted.
+    """
+
+    _unanswered: Hashable = None
+    _ended = False
+
+    @abstractmethod
+    async def send(self, command: CommandT) -> None:
+        """Hand a command to the machine; return when there is room for the next one.
+
+        Cancelling it stops the waiting, not the sending: what was handed over goes out whole.
+
+        Raises:
+            LocalProtocolError: The protocol forbids the command; nothing has changed.
+            ClosedError: The machine has closed.
+        """
+
+    async def next_event(self) -> Event | None:
+        """Wait for the next event; None once the last one, a `Closed`, was taken."""
+        if self._ended:
+            return None
+        event = await self._take_event()
+        self._ended = isinstance(event, Closed)
+        return event
+
+    def events(self) -> AsyncIterator[Event]:
+        """All events, up to and including the `Closed` at the end."""
+        return _Events(self)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Message:
+        if self._unanswered is not None:
+            token, self._unanswered = self._unanswered, None
+            await self.send(Accept(token))  # type: ignore[arg-type]  # who gives tokens takes these
+        while (event := await self.next_event()) is not None:
+            if isinstance(event, Closed) and event.error is not None:
+                raise event.error
+            if (message := event.message()) is not None:
+                self._unanswered = getattr(event, "token", None)
+                return message
+        raise StopAsyncIteration
+
+    @abstractmethod
+    async def _take_event(self) -> Event:
+        """Wait for an event of a machine that has not reported its last one."""
+
+
+class _Events(AsyncIterator[Event]):
+    # A class, not an async generator: there is nothing to finalise when a loop is left early.
+
+    def __init__(self, session: Session[Any]) -> None:
+        self._session = session
+
+    @override
+    async def __anext__(self) -> Event:
+        event = await self._session.next_event()
+        if event is None:
+            raise StopAsyncIteration
+        return event

@@ -1,0 +1,182 @@
+"""Calls on asyncio: connections to call over, roles to run, and an SSE client."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from socket import SOCK_STREAM
+from typing import Any, Final, NoReturn, TypeVar
+
+from typing_extensions import override
+
+from eventproto import CallMachine
+from eventproto._address import PUBLIC_ONLY, AddressPolicy
+from eventproto._drive._event_source import EventSource
+from eventproto._drive._pool import HttpSession, Pool
+from eventproto._drive._role import Flag, Role
+from eventproto.asyncio._stream import StreamConnection
+from eventproto.http import Call, ClientConnection, Limits, Request
+
+__all__ = ["ConnectionPool", "PulledEventSource", "RunningRole", "open_connection", "run"]
+
+CommandT = TypeVar("CommandT")
+SessionT = TypeVar("SessionT", bound=StreamConnection[Any])
+T = TypeVar("T")
+
+_LIMITS: Final = Limits()
+
+
+async def open_connection(
+    session: SessionT,
+    request: Request,
+    *,
+    tls: ssl.SSLContext | None,
+    policy: AddressPolicy,
+    limits: Limits = _LIMITS,
+) -> SessionT:
+    """Put a session on a connection to the origin of a request.
+
+    The name is resolved once, and the connection goes to an address that the policy has seen. It
+    may take as long as an answer may take.
+
+    Raises:
+        OSError: No address can be reached, or none may be.
+    """
+    loop = asyncio.get_running_loop()
+    context = (tls or ssl.create_default_context()) if request.secure else None
+    failure = OSError("no address")
+    try:
+        async with asyncio.timeout(limits.response_time):
+            found = await loop.getaddrinfo(request.host, request.port, type=SOCK_STREAM)
+            for address in policy.choose([str(each[4][0]) for each in found]):
+                try:
+                    await loop.create_connection(
+                        lambda: session,
+                        address,
+                        request.port,
+                        ssl=context,
+                        server_hostname=request.host if context else None,
+                    )
+                except OSError as error:
+                    failure = error
+                else:
+                    return session
+    except ValueError as error:
+        # A name that cannot be looked up at all: a label too long, or empty.
+        msg = f"{request.host!r} is no host name: {error}"
+        raise OSError(msg) from error
+    raise failure
+
+
+class _HttpConnection(StreamConnection[Call], HttpSession):
+    machine: ClientConnection
+
+    @property
+    @override
+    def usable(self) -> bool:
+        return self.machine.reusable and not self._gone.is_set()
+
+
+class ConnectionPool(Pool):
+    """A `Pool` on asyncio."""
+
+    @override
+    async def connect(self, request: Request) -> HttpSession:
+        session = _HttpConnection(ClientConnection(limits=self._limits))
+        return await connect(
+            session, request, tls=self._tls, policy=self._policy, limits=self._limits
+        )
+
+
+class RunningRole(Role[CommandT]):
+    """A `Role` on asyncio."""
+
+    def __init__(self, machine: CallMachine[CommandT], pool: Pool) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        super().__init__(machine, pool)
+        self._keep_time()
+
+    async def aclose(self) -> None:
+        """Drop the calls that are under way, and wait until they are gone."""
+        self._set_timer(None)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    @override
+    def _now(self) -> float:
+        return self._loop.time()
+
+    @override
+    def _unix_time(self) -> float:
+        return time.time()
+
+    @override
+    def _new_flag(self) -> Flag:
+        return asyncio.Event()
+
+    @override
+    def _set_timer(self, deadline: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._keep_time)
+
+    @override
+    def _spawn(self, task: Callable[[Call], Coroutine[Any, Any, None]], call: Call) -> None:
+        running = self._loop.create_task(task(call))
+        self._tasks.add(running)
+        running.add_done_callback(self._tasks.discard)
+
+
+@asynccontextmanager
+async def run(
+    machine: CallMachine[CommandT],
+    *,
+    policy: AddressPolicy = PUBLIC_ONLY,
+    tls: ssl.SSLContext | None = None,
+    limits: Limits = _LIMITS,
+) -> AsyncIterator[RunningRole[CommandT]]:
+    """Run a role: make its calls, keep its time, and hand over its events.
+
+    Args:
+        machine: A hub, publisher, subscriber, receiver or sender.
+        policy: Which addresses it may call. Others choose them, so only public ones by default.
+        tls: How to verify servers; the system's trust by default.
+        limits: The bounds of the connections that it calls over.
+    """
+    pool = ConnectionPool(policy=policy, tls=tls, limits=limits)
+    role = RunningRole(machine, pool)
+    try:
+        yield role
+    finally:
+        await role.aclose()
+        pool.close()
+
+
+class PulledEventSource(EventSource):
+    """An `EventSource` on asyncio."""
+
+    @override
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    @override
+    async def _forever(self) -> NoReturn:
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+
+    @override
+    async def _before(
+        self, deadline: float | None, operation: Callable[[], Awaitable[T]]
+    ) -> T | None:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await operation()
+        except TimeoutError:
+            return None

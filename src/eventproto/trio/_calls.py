@@ -1,0 +1,222 @@
+"""Calls on trio: connections to call over, roles to run, and an SSE client."""
+
+from __future__ import annotations
+
+import math
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, NoReturn, TypeVar
+
+import trio
+from typing_extensions import override
+
+from eventproto import EOF, CallMachine, Chunk, Event
+from eventproto._address import PUBLIC_ONLY, AddressPolicy
+from eventproto._drive._event_source import EventSource
+from eventproto._drive._pool import HttpSession, Pool
+from eventproto._drive._role import Flag, Role
+from eventproto.http import Call, ClientConnection, Limits, Request
+from eventproto.trio._stream import BROKEN, AnyStream, socket_of, unwrapped
+
+__all__ = ["ConnectionPool", "PulledEventSource", "RunningRole", "open_connection", "run"]
+
+CommandT = TypeVar("CommandT")
+T = TypeVar("T")
+
+_LIMITS: Final = Limits()
+
+
+async def open_connection(
+    request: Request,
+    *,
+    tls: ssl.SSLContext | None,
+    policy: AddressPolicy,
+    limits: Limits = _LIMITS,
+) -> AnyStream:
+    """Open a connection to the origin of a request.
+
+    The name is resolved once, and the connection goes to an address that the policy has seen. It
+    may take as long as an answer may take.
+
+    Raises:
+        OSError: No address can be reached, or none may be.
+    """
+    failure = OSError("no address")
+    try:
+        with trio.fail_after(limits.response_time):
+            found = await trio.socket.getaddrinfo(
+                request.host, request.port, type=trio.socket.SOCK_STREAM
+            )
+            for address in policy.choose(str(each[4][0]) for each in found):
+                try:
+                    stream = await trio.open_tcp_stream(address, request.port)
+                except OSError as error:
+                    failure = error
+                else:
+                    return await _secured(stream, request, tls) if request.secure else stream
+    except trio.TooSlowError as error:
+        msg = f"no connection within {limits.response_time} seconds"
+        raise TimeoutError(msg) from error
+    except ValueError as error:
+        # A name that cannot be looked up at all: a label too long, or empty.
+        msg = f"{request.host!r} is no host name: {error}"
+        raise OSError(msg) from error
+    raise failure
+
+
+async def _secured(
+    stream: trio.SocketStream, request: Request, tls: ssl.SSLContext | None
+) -> AnyStream:
+    context = tls or ssl.create_default_context()
+    secured = trio.SSLStream(stream, context, server_hostname=request.host, https_compatible=True)
+    try:
+        await secured.do_handshake()
+    except trio.BrokenResourceError as error:
+        stream.socket.close()
+        msg = f"no TLS connection to {request.authority}: {error.__cause__ or error}"
+        raise OSError(msg) from error
+    except BaseException:
+        stream.socket.close()
+        raise
+    return secured
+
+
+class _HttpConnection(HttpSession):
+    """A client connection that is pulled: whoever waits for the answer does the reading."""
+
+    def __init__(self, machine: ClientConnection, stream: AnyStream) -> None:
+        self.machine = machine
+        self._stream = stream
+        self.machine.handle_timeout(trio.current_time())
+
+    @property
+    @override
+    def usable(self) -> bool:
+        # An idle connection has nothing to read, unless the server has closed it.
+        return self.machine.reusable and not socket_of(self._stream).is_readable()
+
+    @override
+    async def send(self, command: Call) -> None:
+        self.machine.send(command, trio.current_time())
+
+    @override
+    async def _take_event(self) -> Event:
+        while (event := self.machine.next_event()) is None:
+            deadline = self.machine.deadline
+            with trio.move_on_at(math.inf if deadline is None else deadline):
+                with suppress(*BROKEN):  # the server may have answered before it stopped reading
+                    await self._write()
+                self.machine.receive(await self._read(), trio.current_time())
+            self.machine.handle_timeout(trio.current_time())
+        return event
+
+    async def _write(self) -> None:
+        for chunk in iter(self.machine.next_output, None):
+            if chunk is not EOF:
+                await self._stream.send_all(chunk)
+
+    async def _read(self) -> Chunk:
+        try:
+            return bytes(await self._stream.receive_some()) or EOF
+        except BROKEN:
+            return EOF
+
+    @override
+    def abort(self) -> None:
+        socket_of(self._stream).close()
+
+
+class ConnectionPool(Pool):
+    """A `Pool` on trio."""
+
+    @override
+    async def connect(self, request: Request) -> HttpSession:
+        stream = await open_connection(request, tls=self._tls, policy=self._policy, limits=self._limits)
+        return _HttpConnection(ClientConnection(limits=self._limits), stream)
+
+
+class RunningRole(Role[CommandT]):
+    """A `Role` on trio."""
+
+    def __init__(self, machine: CallMachine[CommandT], pool: Pool, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        self._deadline = math.inf
+        self._alarm = trio.CancelScope()
+        super().__init__(machine, pool)
+
+    async def keep_time(self) -> None:
+        """Do what is due when it is due, for ever."""
+        while True:
+            self._keep_time()
+            with trio.CancelScope(deadline=self._deadline) as self._alarm:
+                await trio.sleep_forever()
+
+    @override
+    def _now(self) -> float:
+        return trio.current_time()
+
+    @override
+    def _unix_time(self) -> float:
+        return time.time()
+
+    @override
+    def _new_flag(self) -> Flag:
+        return trio.Event()
+
+    @override
+    def _set_timer(self, deadline: float | None) -> None:
+        self._alarm.deadline = self._deadline = math.inf if deadline is None else deadline
+
+    @override
+    def _spawn(self, task: Callable[[Call], Coroutine[Any, Any, None]], call: Call) -> None:
+        self._nursery.start_soon(task, call)
+
+
+@asynccontextmanager
+async def run(
+    machine: CallMachine[CommandT],
+    *,
+    policy: AddressPolicy = PUBLIC_ONLY,
+    tls: ssl.SSLContext | None = None,
+    limits: Limits = _LIMITS,
+) -> AsyncIterator[RunningRole[CommandT]]:
+    """Run a role: make its calls, keep its time, and hand over its events.
+
+    Args:
+        machine: A hub, publisher, subscriber, receiver or sender.
+        policy: Which addresses it may call. Others choose them, so only public ones by default.
+        tls: How to verify servers; the system's trust by default.
+        limits: The bounds of the connections that it calls over.
+    """
+    pool = ConnectionPool(policy=policy, tls=tls, limits=limits)
+    with unwrapped():
+        async with trio.open_nursery() as nursery:
+            role = RunningRole(machine, pool, nursery)
+            nursery.start_soon(role.keep_time)
+            try:
+                yield role
+            finally:
+                nursery.cancel_scope.cancel()
+                pool.close()
+
+
+class PulledEventSource(EventSource):
+    """An `EventSource` on trio."""
+
+    @override
+    def _now(self) -> float:
+        return trio.current_time()
+
+    @override
+    async def _forever(self) -> NoReturn:
+        await trio.sleep_forever()
+
+    @override
+    async def _before(
+        self, deadline: float | None, operation: Callable[[], Awaitable[T]]
+    ) -> T | None:
+        with trio.move_on_at(math.inf if deadline is None else deadline):
+            return await operation()
+        return None

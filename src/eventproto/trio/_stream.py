@@ -1,0 +1,157 @@
+"""Any byte-stream machine on trio: one task reads, one writes and keeps the time.
+
+The rules of a driver: touch the machine without awaiting, then await one thing. There is one
+writer, so cancelling a `send` can never tear a frame. Reading stops while events wait to be
+taken, and a lost connection is EOF to the machine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, Final, TypeAlias, TypeVar
+
+import trio
+from typing_extensions import override
+
+from eventproto import EOF, Chunk, Closed, ClosedError, ConnectionLost, End, Event, Machine
+from eventproto._drive._stream import StreamSession
+
+__all__ = ["BROKEN", "AnyStream", "StreamConnection", "running", "socket_of", "unwrapped"]
+
+CommandT = TypeVar("CommandT")
+
+AnyStream: TypeAlias = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+
+_HIGH_WATER: Final = 64
+BROKEN: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
+
+
+class StreamConnection(StreamSession[CommandT]):
+    """A machine on a stream: the application's session, and the two tasks that serve it."""
+
+    def __init__(self, machine: Machine[CommandT, Chunk, Chunk], stream: AnyStream) -> None:
+        self.machine = machine
+        self._stream = stream
+        self._writing = False
+        self._lost: Exception | None = None
+        self._gone = trio.Event()
+        # Everybody waits here and looks again at what it needs: a handful of tasks at most.
+        self._moved = trio.lowlevel.ParkingLot()
+
+    @override
+    async def send(self, command: CommandT) -> None:
+        self.machine.send(command, trio.current_time())
+        self._writing = not self._gone.is_set()
+        self.step()
+        while self._writing:
+            await self._moved.park()
+
+    @override
+    async def _take_event(self) -> Event:
+        while (event := self.machine.next_event()) is None:
+            await self._moved.park()
+        self.step()
+        if isinstance(event, Closed) and isinstance(event.error, ConnectionLost):
+            event.error.__cause__ = self._lost
+        return event
+
+    @override
+    async def wait_gone(self) -> None:
+        await self._gone.wait()
+
+    @override
+    def abort(self) -> None:
+        socket_of(self._stream).close()
+
+    def step(self) -> None:
+        """Have everybody look again, after touching the machine through one of its doors in."""
+        self._moved.unpark_all()
+
+    async def read(self) -> None:
+        """Bring what the stream brings, until it ends: the first of the two tasks."""
+        chunk: Chunk = b""
+        while chunk is not EOF:
+            while self.machine.backlog >= _HIGH_WATER:
+                await self._moved.park()
+            try:
+                chunk = bytes(await self._stream.receive_some()) or EOF
+            except BROKEN as error:
+                self._lost = error
+                chunk = EOF
+            self.machine.receive(chunk, trio.current_time())
+            self.step()
+
+    async def write(self) -> None:
+        """Write what the machine writes and keep its time, until it has finished: the other."""
+        self.machine.handle_timeout(trio.current_time())
+        self.step()
+        try:
+            while not self.machine.finished:
+                chunks: list[Chunk] = list(iter(self.machine.next_output, None))
+                if data := b"".join(chunk for chunk in chunks if chunk is not EOF):
+                    await self._stream.send_all(data)
+                if EOF in chunks:
+                    if not isinstance(self._stream, trio.SocketStream):
+                        break  # TLS has no connection that is half open
+                    await self._stream.send_eof()
+                if not chunks:
+                    await self._wait()
+            await self._stream.aclose()
+        except BROKEN as error:
+            self._lost = error
+        finally:
+            self._writing = False
+            self._gone.set()
+            self.machine.receive(EOF, trio.current_time())
+            self.step()
+            self.abort()
+
+    async def _wait(self) -> None:
+        """Wait until the machine may have something to write, or something is due."""
+        self._writing = False
+        self.step()
+        deadline = self.machine.deadline
+        with trio.move_on_at(math.inf if deadline is None else deadline):
+            await self._moved.park()
+        self.machine.handle_timeout(trio.current_time())
+        self.step()
+
+
+@asynccontextmanager
+async def running(connection: StreamConnection[Any]) -> AsyncIterator[None]:
+    """Serve a connection for the time of the block, and end it with the block."""
+    with unwrapped():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(connection.read)
+            nursery.start_soon(connection.write)
+            try:
+                yield
+                with suppress(ClosedError):
+                    await connection.send(End())
+                while await connection.next_event() is not None:
+                    pass
+                await connection.wait_gone()
+            finally:
+                connection.abort()
+                nursery.cancel_scope.cancel()
+
+
+@contextmanager
+def unwrapped() -> Iterator[None]:
+    """Raise what a block raised, not the group that a nursery puts round it."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup) and len(first.exceptions) == 1:
+            first = first.exceptions[0]
+        raise first from first.__cause__
+
+
+def socket_of(stream: AnyStream) -> trio.socket.SocketType:
+    """The socket under a stream; closing it needs no waiting."""
+    return (
+        stream.socket if isinstance(stream, trio.SocketStream) else stream.transport_stream.socket
+    )

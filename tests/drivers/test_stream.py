@@ -1,0 +1,242 @@
+"""The driver of byte-stream machines keeps the rules, on both runtimes, over real sockets."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from types import ModuleType
+from typing import Any
+
+import anyio
+import pytest
+import trustme
+from anyio.abc import SocketAttribute, SocketStream
+
+from eventproto import Closed, ClosedError, ConnectionLost, PeerTimeout
+from eventproto._address import PUBLIC_ONLY
+from tests.drivers.framed import Frame, Framed, frame, frames
+
+Peer = Callable[[SocketStream], Awaitable[None]]
+
+
+@asynccontextmanager
+async def peer(behave: Peer) -> AsyncIterator[str]:
+    """A TCP server that is not ours; gives its URL."""
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    # Or the kernel takes many megabytes, and nobody ever has to wait.
+    raw = listener.extra(SocketAttribute.raw_socket)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+
+    async def attend(stream: SocketStream) -> None:
+        async with stream:
+            await behave(stream)
+
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, attend)
+        yield f"http://127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
+        tasks.cancel_scope.cancel()
+
+
+async def echo(stream: SocketStream) -> None:
+    """Send everything back."""
+    async for data in stream:
+        await stream.send(data)
+
+
+async def read_all(stream: SocketStream) -> bytes:
+    """Everything up to the end."""
+    return b"".join([data async for data in stream])
+
+
+async def test_frames_go_out_and_come_back(runtime: ModuleType) -> None:
+    """The plain case: send, take events, end in order."""
+    async with peer(echo) as url, runtime.connect(Framed(), url) as connection:
+        await connection.send(b"one")
+        await connection.send(b"two")
+
+        assert await connection.next_event() == Frame(b"one")
+        assert await connection.next_event() == Frame(b"two")
+
+    assert await connection.next_event() is None
+    with pytest.raises(ClosedError):
+        await connection.send(b"three")
+
+
+async def test_a_cancelled_send_tears_no_frame(runtime: ModuleType) -> None:
+    """The peer does not read, `send` is cancelled: the frame goes out whole all the same."""
+    arrived = bytearray()
+    may_read, has_read = anyio.Event(), anyio.Event()
+
+    async def reluctant(stream: SocketStream) -> None:
+        arrived.extend(await stream.receive(1))  # anyio reads ahead until it is asked once
+        await may_read.wait()
+        arrived.extend(await read_all(stream))
+        has_read.set()
+
+    big = bytes(range(256)) * 65536
+    async with peer(reluctant) as url:
+        async with runtime.connect(Framed(), url) as connection:
+            await connection.send(b"before")
+            with anyio.move_on_after(0.2) as waiting:
+                await connection.send(big)
+            assert waiting.cancelled_caught
+
+            may_read.set()
+            await connection.send(b"after")
+        await has_read.wait()
+
+    assert frames(bytes(arrived)) == [b"before", big, b"after"]
+
+
+async def test_reading_stops_when_nobody_takes_events(runtime: ModuleType) -> None:
+    """The peer is held back by TCP, not by memory; and goes on when events are taken."""
+    many = 200_000
+    written = 0
+
+    async def eager(stream: SocketStream) -> None:
+        nonlocal written
+        for _ in range(many // 100):
+            await stream.send(frame(b"x" * 196) * 100)
+            written += 100
+        await stream.send_eof()
+
+    async with peer(eager) as url, runtime.connect(Framed(), url) as connection:
+        before = -1
+        while written != before:  # until it makes no progress any more
+            before = written
+            await anyio.sleep(0.1)
+        assert written < many
+        assert connection.machine.backlog <= 256
+
+        taken = [event async for event in connection.events() if isinstance(event, Frame)]
+
+    assert len(taken) == many
+
+
+async def test_both_sides_may_write_more_than_the_network_holds(runtime: ModuleType) -> None:
+    """Being unable to write never stops the reading."""
+    big = bytes(4_000_000)
+
+    async def same(stream: SocketStream) -> None:
+        await stream.send(frame(big))
+        await read_all(stream)
+
+    async with peer(same) as url, runtime.connect(Framed(), url) as connection:
+        await connection.send(big)
+        assert await connection.next_event() == Frame(big)
+
+
+async def test_a_lost_connection_is_reported_last(runtime: ModuleType) -> None:
+    """What came before is delivered; the error says that it was the wire."""
+
+    async def vanish(stream: SocketStream) -> None:
+        await stream.send(frame(b"last words"))
+        raw = stream.extra(SocketAttribute.raw_socket)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+    async with peer(vanish) as url, runtime.connect(Framed(), url) as connection:
+        events = [event async for event in connection.events()]
+
+    assert events[0] == Frame(b"last words")
+    assert isinstance(events[-1], Closed)
+    assert isinstance(events[-1].error, ConnectionLost)
+
+
+async def test_sending_to_a_lost_connection_ends(runtime: ModuleType) -> None:
+    """A `send` that waits for room is released when there will never be any."""
+
+    async def leave(stream: SocketStream) -> None:
+        await stream.receive(1)
+
+    async with peer(leave) as url, runtime.connect(Framed(), url) as connection:
+        await connection.send(bytes(16_000_000))
+        last = [event async for event in connection.events()][-1]
+
+    assert isinstance(last, Closed)
+    assert isinstance(last.error, ConnectionLost)
+
+
+async def test_the_clock_is_watched(runtime: ModuleType) -> None:
+    """A deadline of the machine fires without anybody touching it."""
+
+    async def silent(stream: SocketStream) -> None:
+        await read_all(stream)
+
+    async with peer(silent) as url, runtime.connect(Framed(patience=0.1), url) as connection:
+        event = await connection.next_event()
+
+    assert isinstance(event.error, PeerTimeout)
+
+
+async def test_everything_has_ended_when_the_block_exits(
+    runtime: ModuleType, count_tasks: Callable[[], int]
+) -> None:
+    """No task, and no connection, is left behind, however the block ends."""
+    ends: list[bytes] = []
+
+    async def listen(stream: SocketStream) -> None:
+        try:
+            ends.append(await read_all(stream))
+        except anyio.BrokenResourceError:
+            ends.append(b"reset")
+
+    async with peer(listen) as url:
+        await anyio.wait_all_tasks_blocked()
+        before = count_tasks()
+        async with runtime.connect(Framed(), url):
+            pass
+        with pytest.raises(ZeroDivisionError):
+            async with runtime.connect(Framed(), url):
+                raise ZeroDivisionError
+        with anyio.move_on_after(0.05):
+            async with runtime.connect(Framed(), url):
+                await anyio.sleep_forever()
+        while len(ends) < 3:
+            await anyio.sleep(0.01)
+        await anyio.wait_all_tasks_blocked()
+        assert count_tasks() == before
+
+
+async def test_tls(runtime: ModuleType, authority: trustme.CA) -> None:
+    """A URL that says so is spoken to over TLS, and the server is verified."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+
+    async def attend(stream: Any) -> None:
+        async with stream:
+            async for data in stream:
+                await stream.send(data)
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(SocketAttribute.local_port)
+    secure = anyio.streams.tls.TLSListener(listener, context, standard_compatible=False)
+    async with secure, anyio.create_task_group() as tasks:
+        tasks.start_soon(secure.serve, attend)
+        url = f"https://localhost:{port}"
+        big = bytes(2_000_000)
+        async with runtime.connect(Framed(), url, tls=trusting) as connection:
+            await connection.send(big)
+            assert await connection.next_event() == Frame(big)
+        with pytest.raises(OSError, match="certificate verify failed"):
+            async with runtime.connect(Framed(), url):
+                pass
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://no..name", f"http://{'x' * 70}.test"])
+async def test_no_connection_is_an_oserror(runtime: ModuleType, url: str) -> None:
+    """Refused, or no such name: the operating system's kind of error, never another."""
+    with pytest.raises(OSError):
+        async with runtime.connect(Framed(), url):
+            pass
+
+
+async def test_the_address_policy_is_asked(runtime: ModuleType) -> None:
+    """Before anything is sent, and about the resolved address."""
+    with pytest.raises(PermissionError, match="permits none"):
+        async with runtime.connect(Framed(), "http://localhost:1", policy=PUBLIC_ONLY):
+            pass
