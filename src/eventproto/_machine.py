@@ -118,16 +118,15 @@ class Machine(ABC, Generic[CommandT, InT, OutT]):
 
     def next_event(self) -> Event | None:
         """Take the next thing that happened, or None. The last one is always a `Closed`."""
+        if self._events:
+            return self._events.popleft()
+        if self._paused:
+            self._advance()
         if not self._events and self._failure is not None:
             # Only now: the application has had its chance to answer all that came before.
             failure, self._failure = self._failure, None
             self._on_failure(failure)
-        if not self._events:
-            return None
-        event = self._events.popleft()
-        if self._paused and not self._events:
-            self._advance()
-        return event
+        return self._events.popleft() if self._events else None
 
     def next_output(self) -> OutT | None:
         """Take the next thing to write to the wire, or None."""
@@ -142,7 +141,10 @@ class Machine(ABC, Generic[CommandT, InT, OutT]):
 
     @property
     def backlog(self) -> int:
-        """How many events nobody has taken yet; a driver stops reading while there are many."""
+        """How much nobody has taken yet; a driver stops reading while there is much.
+
+        Events, and whatever else of a protocol would pile up if the peer went on.
+        """
         return len(self._events) + (self._failure is not None)
 
     @property
@@ -196,14 +198,13 @@ class Machine(ABC, Generic[CommandT, InT, OutT]):
                 self._on_start()
 
     def _advance(self) -> None:
-        events = self._events
+        self._paused = False
         try:
             while self._closed is None and self._failure is None:
-                if len(events) >= self._max_backlog:
+                if self.backlog >= self._max_backlog:
                     self._paused = True
                     return
                 if not self._parse():
-                    break
+                    return
         except RemoteProtocolError as error:
             self._fail(error)
-        self._paused = False

@@ -1,0 +1,33 @@
+"""HTTP as values, and HTTP/1.1 connections as machines.
+
+`Headers`, `Request`, `Response`, `Link` and `MediaType` say what goes over the wire; `Call`,
+`Result` and `Body` tie answers to questions; `ServerConnection` and `ClientConnection` turn bytes
+into calls and back.
+"""
+
+from eventproto.http._call import Body, Call, Exchange, Result, Unanswered
+from eventproto.http._client import ClientConnection
+from eventproto.http._headers import Headers
+from eventproto.http._limits import Limits
+from eventproto.http._link import Link, format_link, parse_links
+from eventproto.http._media_type import MediaType
+from eventproto.http._messages import Request, Response
+from eventproto.http._server import ServerConnection
+
+__all__ = [
+    "Body",
+    "Call",
+    "ClientConnection",
+    "Exchange",
+    "Headers",
+    "Limits",
+    "Link",
+    "MediaType",
+    "Request",
+    "Response",
+    "Result",
+    "ServerConnection",
+    "Unanswered",
+    "format_link",
+    "parse_links",
+]

@@ -1,0 +1,99 @@
+"""Web links in header fields (RFC 8288)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Final, cast
+from urllib.parse import urljoin
+
+from eventproto._errors import LocalProtocolError
+from eventproto._value import EMPTY, FrozenMapping, value
+from eventproto.http._headers import Headers
+from eventproto.http._parameters import parse_parameters
+
+__all__ = ["Link", "format_link", "parse_links"]
+
+_BETWEEN: Final = re.compile(r"[ \t,]*")
+# To the comma behind this member of the list; quoted strings may hold some that do not count.
+_REST: Final = re.compile(r'(?:[^",]+|"(?:[^"\\]|\\.)*"?)*')
+_URL: Final = re.compile(r"[!#-;=?-\[\]^-~]+").fullmatch
+_RELATIONS: Final = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*").fullmatch
+
+
+@value()
+class Link:
+    """A link from one resource to another.
+
+    Attributes:
+        url: The target, absolute.
+        rel: The relation types, lower-case; empty if none was given.
+        parameters: The other parameters by lower-case name, the first value where one is repeated.
+        anchor: The absolute URL of the resource that the link leads from, or None if it is the
+            one that the header came with.
+    """
+
+    url: str
+    rel: tuple[str, ...]
+    parameters: Mapping[str, str] = EMPTY
+    anchor: str | None = None
+
+
+def parse_links(headers: Headers, base_url: str) -> tuple[Link, ...]:
+    """Read all `Link` fields, in order (RFC 8288, appendix B.2).
+
+    Members that are no link, or lead to no URL, are skipped: this raises nothing, for any input,
+    and takes linear time.
+
+    Args:
+        headers: Those of a response.
+        base_url: Where the response came from, after redirects; relative targets start here.
+    """
+    return tuple(link for text in headers.get_all("Link") for link in _links(text, base_url))
+
+
+def format_link(url: str, rel: str) -> str:
+    """A value for a `Link` field.
+
+    Args:
+        url: The target, percent-encoded.
+        rel: The relation types, with a space between two.
+
+    Raises:
+        LocalProtocolError: A character that would end the target or the relation types early.
+    """
+    if _URL(url) is None or _RELATIONS(rel) is None:
+        msg = f"a link needs a percent-encoded URL and relation types, got {url!r} and {rel!r}"
+        raise LocalProtocolError(msg)
+    return f'<{url}>; rel="{rel}"'
+
+
+def _links(text: str, base_url: str) -> Iterator[Link]:
+    at = 0
+    while (at := _after(_BETWEEN, text, at)) < len(text):
+        if text[at] == "<":
+            end = text.find(">", at)
+            if end < 0:
+                return
+            parameters, after = parse_parameters(text, end + 1)
+            with suppress(ValueError):  # urljoin finds no URL in it
+                yield _resolved(text[at + 1 : end], dict(parameters), base_url)
+            at = after
+        at = _after(_REST, text, at)
+
+
+def _resolved(target: str, parameters: dict[str, str], base_url: str) -> Link:
+    relations = tuple(parameters.pop("rel", "").lower().split())
+    anchor = parameters.pop("anchor", None)
+    return Link(
+        urljoin(base_url, target),
+        relations,
+        FrozenMapping(parameters),
+        None if anchor is None else urljoin(base_url, anchor),
+    )
+
+
+def _after(pattern: re.Pattern[str], text: str, at: int) -> int:
+    """Where the match of a pattern that always matches ends."""
+    return cast("re.Match[str]", pattern.match(text, at)).end()

@@ -1,0 +1,149 @@
+"""Requests and responses as values (RFC 9110)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from eventproto._errors import LocalProtocolError
+from eventproto._value import value
+from eventproto.http._headers import Headers
+
+__all__ = ["Request", "Response"]
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+# What may stand in a URL as it goes on the wire; anything else must be percent-encoded first.
+# Browsers send ^`{|} in queries as they are, which RFC 3986 does not allow.
+_URL: Final = re.compile(r"[!#-;=?-\[\]^-~]+").fullmatch
+_PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+_NO_HEADERS: Final = Headers()
+
+
+@value()
+class Request:
+    """What is asked, of whom.
+
+    Attributes:
+        method: A token, by convention in capitals.
+        url: Absolute, with the scheme `http`, `https`, `ws` or `wss`; ASCII, percent-encoded.
+        headers: Without `Host`, `Content-Length` and `Transfer-Encoding` when it is to be sent:
+            the connection writes them.
+        body: Whole.
+
+    Raises:
+        LocalProtocolError: The method, the URL or the body is not of that form.
+    """
+
+    method: str
+    url: str
+    headers: Headers = _NO_HEADERS
+    body: bytes = b""
+
+    def __post_init__(self) -> None:
+        if _TOKEN(self.method) is None:
+            msg = f"a method is a token (RFC 9110, 9.1), got {self.method!r}"
+            raise LocalProtocolError(msg)
+        _check_url(self.url)
+        _check_body(self.body)
+
+    @property
+    def scheme(self) -> str:
+        """`http`, `https`, `ws` or `wss`."""
+        return self._parts.scheme
+
+    @property
+    def secure(self) -> bool:
+        """Whether the scheme is one over TLS."""
+        return self.scheme in {"https", "wss"}
+
+    @property
+    def host(self) -> str:
+        """The host name or address, lower-case, without brackets."""
+        return self._parts.hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The port; the scheme's own if the URL has none."""
+        return self._parts.port or _PORTS[self.scheme]
+
+    @property
+    def authority(self) -> str:
+        """What the `Host` header says: the host, and the port unless it is the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def path(self) -> str:
+        """The path, percent-encoded as it was sent; at least `/`."""
+        return self._parts.path or "/"
+
+    @property
+    def target(self) -> str:
+        """What the request line says: path and query (RFC 9112, 3.2.1)."""
+        origin = f"{self.scheme}://{self._parts.netloc}"
+        target = self.url.partition("#")[0][len(origin) :]  # urlsplit loses an empty query
+        return target if target.startswith("/") else f"/{target}"
+
+    @property
+    def query(self) -> tuple[tuple[str, str], ...]:
+        """The parameters of the query string, decoded, in order."""
+        return tuple(parse_qsl(self._parts.query, keep_blank_values=True, errors="replace"))
+
+    @property
+    def _parts(self) -> SplitResult:
+        return urlsplit(self.url)  # which caches
+
+
+@value()
+class Response:
+    """What is answered.
+
+    Attributes:
+        status: 100 to 599.
+        headers: Without `Content-Length` and `Transfer-Encoding` when it is to be sent: the
+            connection writes them.
+        body: Whole, or empty where the body is streamed.
+
+    Raises:
+        LocalProtocolError: A status outside of the range, or a body that is not bytes.
+    """
+
+    status: int
+    headers: Headers = _NO_HEADERS
+    body: bytes = b""
+
+    def __post_init__(self) -> None:
+        if not 100 <= self.status <= 599:  # RFC 9110, section 15
+            msg = f"a status is a number from 100 to 599, got {self.status!r}"
+            raise LocalProtocolError(msg)
+        _check_body(self.body)
+
+    @classmethod
+    def of_text(cls, status: int, text: str = "") -> Response:
+        """A response of plain text, for people to read."""
+        headers = Headers({"Content-Type": "text/plain; charset=utf-8"}) if text else _NO_HEADERS
+        return cls(status, headers, text.encode())
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is one of success, 2xx."""
+        return 200 <= self.status <= 299
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        msg = f"{url!r} is no URL: {error}"
+        raise LocalProtocolError(msg) from error
+    if parts.scheme not in _PORTS or not parts.hostname or _URL(url) is None or port == 0:
+        msg = f"a URL must be absolute, with http, https, ws or wss, in ASCII; got {url!r}"
+        raise LocalProtocolError(msg)
+
+
+def _check_body(body: bytes) -> None:
+    if body.__class__ is not bytes:
+        msg = f"a body must be bytes, not {type(body).__name__}"
+        raise LocalProtocolError(msg)

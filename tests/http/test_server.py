@@ -1,0 +1,288 @@
+"""The server's end of an HTTP/1.1 connection: requests, and how large they may be."""
+
+from __future__ import annotations
+
+import h11
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventproto import (
+    EOF,
+    Chunk,
+    Closed,
+    LimitExceeded,
+    RemoteProtocolError,
+)
+from eventproto._machine import DEFAULT_BACKLOG
+from eventproto.http import (
+    Call,
+    Limits,
+    Request,
+    Response,
+    Result,
+    ServerConnection,
+)
+from eventproto.strategies import chunkings
+from eventproto.strategies._http import (
+    MALFORMED,
+    malformed_requests,
+    request_bytes,
+)
+from eventproto.testing import check_chunking, feed
+from tests.http.serving import (
+    GET,
+    HEAD,
+    OK,
+    POST,
+    serve,
+    take,
+    whole,
+    written,
+)
+
+
+@given(request_bytes(), st.data())
+def test_requests_are_read(drawn: tuple[bytes, Request], data: st.DataObject) -> None:
+    """However a client writes a request, and however it is cut, it is the same call."""
+    wire, request = drawn
+    events = check_chunking(ServerConnection, wire, data.draw(chunkings(wire)), eof=False)
+    assert events == (Call(1, request),)
+
+
+@given(request_bytes())
+def test_h11_reads_the_same(drawn: tuple[bytes, Request]) -> None:
+    """The bytes of the strategy are what h11 takes them for."""
+    wire, request = drawn
+    peer = h11.Connection(h11.SERVER)
+    peer.receive_data(wire.lstrip(b"\r\n"))
+    head = peer.next_event()
+    assert isinstance(head, h11.Request)
+    assert head.method.decode() == request.method
+    assert head.target.decode() in {request.url, request.target}
+    body = b""
+    while isinstance(event := peer.next_event(), h11.Data):
+        body += event.data
+    assert isinstance(event, h11.EndOfMessage)
+    assert body == request.body
+
+
+@pytest.mark.parametrize(
+    ("secure", "line", "host", "url"),
+    [
+        (False, "GET /a?b=c", "x", "http://x/a?b=c"),
+        (True, "GET /a?b=c", "x:8443", "https://x:8443/a?b=c"),
+        (False, "GET //x/y", "[::1]:80", "http://[::1]:80//x/y"),
+        (False, "GET http://y:81/a", "x", "http://y:81/a"),
+        (False, "OPTIONS *", "x", "http://x"),
+    ],
+)
+def test_the_url_is_absolute(secure: bool, line: str, host: str, url: str) -> None:
+    """RFC 9112, 3.3."""
+    wire = f"{line} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    (call,) = feed(ServerConnection(secure=secure), [wire]).events
+    assert isinstance(call, Call)
+    assert call.request.url == url
+
+
+def test_pipelined_requests_wait_for_their_turn() -> None:
+    """The next request is reported when the one before has its answer; tokens count."""
+    machine = ServerConnection()
+    machine.receive(POST + b"\r\n" + GET, 0)
+    (first,) = take(machine)
+    machine.send(Result(1, OK), 0)
+    (second,) = take(machine)
+    assert isinstance(first, Call)
+    assert isinstance(second, Call)
+    assert (first.token, first.request.method, first.request.body) == (1, "POST", b"abc")
+    assert (second.token, second.request.method, second.request.body) == (2, "GET", b"")
+
+
+@given(st.lists(request_bytes(), min_size=1, max_size=4), st.data())
+def test_a_pipeline_cut_anywhere(drawn: list[tuple[bytes, Request]], data: st.DataObject) -> None:
+    """Requests that follow each other do not touch each other."""
+    wire = b"".join(each for each, _ in drawn)
+    machine = ServerConnection()
+    calls = []
+    for chunk in data.draw(chunkings(wire)):
+        machine.receive(chunk, 0)
+        while isinstance(event := machine.next_event(), Call):
+            calls.append(event.request)
+            machine.send(Result(event.token, OK), 0)
+    assert calls == [request for _, request in drawn]
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"1.2", b"1.9"])
+def test_minor_versions(version: bytes) -> None:
+    """Any HTTP/1 is understood (RFC 9110, 2.5)."""
+    (call,) = feed(ServerConnection(), [GET.replace(b"1.1", version)]).events
+    assert isinstance(call, Call)
+
+
+def test_expect_is_answered_before_the_body() -> None:
+    """A client that waits for permission gets it at once, if the body may come."""
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+    machine = ServerConnection()
+    machine.receive(head, 0)
+    assert written(machine) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    machine.receive(b"abc", 0)
+    (call,) = take(machine)
+    assert isinstance(call, Call)
+    assert call.request.body == b"abc"
+
+
+@given(malformed_requests(), st.data())
+def test_malformed_requests(drawn: tuple[bytes, int], data: st.DataObject) -> None:
+    """Each is answered with its status, then the connection ends; no chunking changes that."""
+    wire, status = drawn
+    check_refusal(data.draw(chunkings(wire)), status)
+
+
+@pytest.mark.parametrize(("wire", "status"), MALFORMED)
+def test_each_malformed_request(wire: bytes, status: int) -> None:
+    """All of those that the strategy knows by heart."""
+    check_refusal([wire], status)
+
+
+def check_refusal(chunks: list[bytes], status: int) -> None:
+    transcript = feed(ServerConnection(), [*chunks, EOF])
+    head, _, body = transcript.output.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"\r\nConnection: close" in head
+    assert 0 < len(body) < 300
+    assert transcript.ended
+    (closed,) = transcript.events
+    assert isinstance(closed, Closed)
+    assert isinstance(closed.error, RemoteProtocolError)
+    assert closed.error.code == status
+    assert transcript.machine.finished
+
+
+def test_a_refused_head_request_gets_no_body() -> None:
+    """Not even the text that explains."""
+    output = feed(ServerConnection(), [HEAD.replace(b"Host: ", b"Host: ?")]).output
+    assert output.startswith(b"HTTP/1.1 400 ")
+    assert output.endswith(b"\r\n\r\n")
+
+
+def test_what_was_valid_comes_first() -> None:
+    """A call is reported, and can be answered, before the garbage behind it is looked at."""
+    output, events, _ = serve(GET + b"garbage\r\n\r\n", whole(OK))
+    assert isinstance(events[0], Call)
+    assert output.index(b"HTTP/1.1 200") < output.index(b"HTTP/1.1 400")
+
+
+@given(st.lists(st.binary() | st.sampled_from([GET, POST[:40], b"\r\n", EOF])))
+def test_no_input_makes_an_untyped_exception(chunks: list[Chunk]) -> None:
+    """Whatever comes, and in whatever order."""
+    machine = ServerConnection(limits=Limits(body_size=100, head_size=200))
+    for event in feed(machine, chunks).events:
+        assert isinstance(event, Call | Closed)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b"X:" + b" " * 32_000 + b"\0\r\n\r\n",
+        b"X: y\r\n" + b" " * 32_000 + b"\x0b\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n1;" + b" " * 900 + b"\n" + b" " * 90_000 + b"\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\nX:" + b" " * 30_000 + b"\0\r\n\r\n",
+    ],
+)
+def test_spaces_do_not_cost_quadratic_time(hostile: bytes) -> None:
+    """h11 alone needs seconds for each of these."""
+    transcript = feed(ServerConnection(), [b"POST / HTTP/1.1\r\nHost: a\r\n" + hostile, EOF])
+    assert transcript.output.startswith(b"HTTP/1.1 4")
+
+
+# -- limits ----------------------------------------------------------------------------------------
+
+
+def closed_by_limit(data: bytes, limits: Limits) -> str | None:
+    """Feed whole and byte by byte; the name of the limit that ended it, or None."""
+    last = check_chunking(lambda: ServerConnection(limits=limits), data + b"", eof=True)[-1]
+    assert isinstance(last, Closed)
+    return last.error.limit if isinstance(last.error, LimitExceeded) else None
+
+
+def test_head_size_to_the_byte() -> None:
+    """A head of just that size is fine, whole or in pieces."""
+    assert closed_by_limit(GET, Limits(head_size=len(GET))) is None
+    assert closed_by_limit(GET, Limits(head_size=len(GET) - 1)) == "head_size"
+
+
+def test_header_count() -> None:
+    """Lines are counted."""
+    data = GET.replace(b"\r\n\r\n", b"\r\nA: b\r\nC: d\r\n\r\n")
+    assert closed_by_limit(data, Limits(header_count=3)) is None
+    assert closed_by_limit(data, Limits(header_count=2)) == "header_count"
+
+
+@pytest.mark.parametrize("framing", [b"3;%s\r\nabc\r\n0\r\n\r\n", b"0\r\n%s: y\r\n\r\n"])
+def test_framing_size(framing: bytes) -> None:
+    """Chunk extensions and trailers are bounded, and no bytes of a body are counted."""
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    body = b"5DC\r\n" + b"a" * 1500 + b"\r\n"
+    assert closed_by_limit(head + body + framing % (b"x" * 90), Limits(framing_size=100)) is None
+    over = closed_by_limit(head + body + framing % (b"x" * 101), Limits(framing_size=100))
+    assert over == "framing_size"
+
+
+def test_body_size() -> None:
+    """Declared or not, a body of just that size is fine."""
+    chunked = (
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    )
+    for data in (POST, chunked):
+        assert closed_by_limit(data, Limits(body_size=3)) is None
+        assert closed_by_limit(data, Limits(body_size=2)) == "body_size"
+
+
+def test_a_body_that_is_declared_too_large_is_not_waited_for() -> None:
+    """Nor permitted with 100."""
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+    output = feed(ServerConnection(limits=Limits(body_size=2)), [head]).output
+    assert output.startswith(b"HTTP/1.1 413 ")
+
+
+def test_too_much_while_a_call_is_unanswered() -> None:
+    """A client that pipelines without end is cut off, and told nothing it could mistake."""
+    limits = Limits(head_size=50, body_size=50)
+    machine = ServerConnection(limits=limits)
+    machine.receive(GET + b"x" * 100, 0)
+    assert isinstance(machine.next_event(), Call)
+    assert machine.next_event() is None
+    machine.receive(b"x", 0)
+    assert machine.backlog == 1
+    (closed,) = take(machine)
+    assert isinstance(closed, Closed)
+    assert isinstance(closed.error, LimitExceeded)
+    assert machine.finished
+
+
+def test_too_much_but_answered_in_time() -> None:
+    """The answer goes out first, then the refusal."""
+    machine = ServerConnection(limits=Limits(head_size=50, body_size=50))
+    machine.receive(GET + b"x" * 101, 0)
+    assert isinstance(machine.next_event(), Call)
+    machine.send(Result(1, OK), 0)
+    assert machine.next_event() is None
+    output = written(machine)
+    assert output.startswith(b"HTTP/1.1 200 ")
+    assert b"helloHTTP/1.1 413 " in output
+
+
+def test_a_client_that_reads_no_answers_may_ask_no_more() -> None:
+    """Answers that were not written count as backlog, and parsing stops until they are."""
+    machine = ServerConnection()
+    machine.receive(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n" * 1000, 0)
+    answered = 0
+    while isinstance(call := machine.next_event(), Call):
+        machine.send(Result(call.token, Response(204)), 0)
+        answered += 1
+
+    assert answered == machine.backlog == DEFAULT_BACKLOG
+
+    while machine.next_output() is not None:
+        pass
+    assert isinstance(machine.next_event(), Call)

@@ -1,0 +1,271 @@
+"""The server's end of an HTTP/1.1 connection: answers, upgrades, and the caller's mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+import h11
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventproto import (
+    EOF,
+    Chunk,
+    Closed,
+    ClosedError,
+    ConnectionLost,
+    End,
+    LimitExceeded,
+    LocalProtocolError,
+    Message,
+)
+from eventproto.http import (
+    Body,
+    Call,
+    Headers,
+    Limits,
+    Response,
+    Result,
+    ServerConnection,
+)
+from eventproto.strategies._http import (
+    responses,
+)
+from eventproto.testing import feed
+from tests.http.serving import (
+    GET,
+    HEAD,
+    OK,
+    OLD,
+    UPGRADE,
+    serve,
+    streamed,
+    take,
+    whole,
+    written,
+)
+
+
+def test_a_whole_answer() -> None:
+    """Status, reason, headers, length and body, in one piece; no Date, as there is no clock."""
+    output, _, machine = serve(GET, whole(OK))
+    assert output == b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 5\r\n\r\nhello"
+    assert not machine.finished
+
+
+def test_a_streamed_answer() -> None:
+    """Chunked, and an empty piece is no end."""
+    output, _, machine = serve(GET, streamed(b"abc", b"", b"de", EOF))
+    assert output == (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    )
+    machine.receive(GET, 0)
+    assert isinstance(machine.next_event(), Call)
+
+
+def test_a_streamed_answer_to_http_1_0() -> None:
+    """The end of the connection is the end of the body."""
+    output, events, machine = serve(OLD, streamed(b"abc", b"de", EOF))
+    assert output == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabcde"
+    assert events[-1] == Closed()
+    assert machine.finished
+
+
+@pytest.mark.parametrize("answer", [whole(OK), streamed(b"hello", EOF, A="b")])
+def test_head(answer: Callable[[Call], Iterable[Any]]) -> None:
+    """The headers of a GET, without the body."""
+    get, _, _ = serve(GET, answer)
+    head, _, machine = serve(HEAD, answer)
+    assert head == get.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    machine.receive(GET, 0)
+    assert isinstance(machine.next_event(), Call)
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "response", "head"),
+    [
+        (GET, Response(204, Headers({"Content-Length": "0"})), b"204 No Content\r\n"),
+        (GET, Response(205), b"205 Reset Content\r\nContent-Length: 0\r\n"),
+        (GET, Response(304), b"304 Not Modified\r\n"),
+        (
+            GET,
+            Response(304, Headers({"Content-Length": "9"})),
+            b"304 Not Modified\r\nContent-Length: 9\r\n",
+        ),
+        (HEAD, Response(200, Headers({"Content-Length": "9"})), b"200 OK\r\nContent-Length: 9\r\n"),
+        (HEAD, Response(200), b"200 OK\r\nContent-Length: 0\r\n"),
+        (GET, Response(299), b"299 \r\nContent-Length: 0\r\n"),
+        (GET, Response(200, Headers({"Content-Length": "0"})), b"200 OK\r\nContent-Length: 0\r\n"),
+    ],
+)
+def test_answers_without_body(request_bytes: bytes, response: Response, head: bytes) -> None:
+    """Content-Length says what RFC 9110, 8.6 lets it say."""
+    output, _, _ = serve(request_bytes, whole(response))
+    assert output == b"HTTP/1.1 " + head + b"\r\n"
+
+
+@given(responses(), st.sampled_from(["GET", "HEAD", "POST"]))
+def test_h11_reads_what_is_written(response: Response, method: str) -> None:
+    """A peer finds the same status, headers and body."""
+    peer = h11.Connection(h11.CLIENT)
+    ask = peer.send(h11.Request(method=method, target="/", headers=[("Host", "a")]))
+    assert ask is not None
+    peer.send(h11.EndOfMessage())
+    output, _, _ = serve(ask, whole(response))
+    peer.receive_data(output)
+    head = peer.next_event()
+    assert isinstance(head, h11.Response)
+    found = Headers.decode(head.headers.raw_items()).without("Content-Length")
+    assert (head.status_code, found) == (response.status, response.headers)
+    body = b""
+    while isinstance(event := peer.next_event(), h11.Data):
+        body += event.data
+    assert isinstance(event, h11.EndOfMessage)
+    assert body == (b"" if method == "HEAD" else response.body)
+
+
+def test_the_client_may_want_to_close() -> None:
+    """`Connection: close` on either side ends the connection after the answer."""
+    closing = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    output, events, machine = serve(closing, whole(OK))
+    assert b"\r\nConnection: close\r\n" in output
+    assert (events[-1], machine.finished) == (Closed(), True)
+    _, events, _ = serve(GET, whole(Response(200, Headers({"Connection": "close"}))))
+    assert events[-1] == Closed()
+
+
+def test_a_stream_that_breaks_off_does_not_look_complete() -> None:
+    """The last chunk is missing, and the connection ends."""
+    error = ConnectionLost("upstream")
+    answer = [Result(1, Response(200), more=True), Body(1, b"abc"), Body(1, EOF, error)]
+    output, events, machine = serve(GET, lambda call: answer)
+    assert output.endswith(b"3\r\nabc\r\n")
+    assert (events[-1], machine.finished) == (Closed(error), True)
+
+
+# -- upgrade ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("chunks", "arrived"),
+    [
+        ([UPGRADE], []),
+        ([UPGRADE + b"xyz"], [b"xyz"]),
+        ([UPGRADE, b"x", b"yz", EOF], [b"xyz", EOF]),
+        ([UPGRADE, EOF], [EOF]),
+    ],
+)
+def test_switching(chunks: list[Chunk], arrived: list[Chunk]) -> None:
+    """After 101 the wire is another machine's, with what has come behind the request."""
+    machine = ServerConnection()
+    for chunk in chunks:
+        machine.receive(chunk, 0)
+    assert isinstance(machine.next_event(), Call)
+    machine.send(Result(1, Response(101, Headers({"Upgrade": "x"}))), 0)
+    assert written(machine) == b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"
+    assert machine.switched
+    assert machine.arrived == arrived
+    assert machine.deadline is None
+
+
+def test_after_switching() -> None:
+    """What still comes here is kept, within bounds; End ends it."""
+    _, _, machine = serve(
+        UPGRADE, whole(Response(101)), limits=Limits(head_size=100, body_size=100)
+    )
+    machine.receive(b"x" * 200, 0)
+    machine.receive(EOF, 0)
+    assert machine.arrived == [b"x" * 200, EOF]
+    with pytest.raises(LocalProtocolError):
+        machine.send(Result(1, OK), 0)
+    assert take(machine) == []
+    machine.send(End(), 0)
+    assert take(machine) == [Closed()]
+
+
+def test_too_much_after_switching() -> None:
+    """Nobody took over, and the client goes on."""
+    limits = Limits(head_size=100, body_size=100)
+    _, _, machine = serve(UPGRADE, whole(Response(101)), limits=limits)
+    machine.receive(b"x" * 201, 0)
+    (closed,) = take(machine)
+    assert isinstance(closed, Closed)
+    assert isinstance(closed.error, LimitExceeded)
+    assert written(machine) == b""
+
+
+def test_an_upgrade_may_be_declined() -> None:
+    """Any other answer goes on as plain HTTP."""
+    output, _, machine = serve(UPGRADE + GET, whole(OK))
+    assert output.count(b"HTTP/1.1 200 OK") == 2
+    assert not machine.switched
+
+
+def test_http_1_0_cannot_upgrade() -> None:
+    """Its `Upgrade` is ignored (RFC 9110, 7.8)."""
+    (call,) = feed(ServerConnection(), [UPGRADE.replace(b"1.1", b"1.0")]).events
+    assert isinstance(call, Call)
+    assert "Upgrade" not in call.request.headers
+
+
+# -- the caller's mistakes -------------------------------------------------------------------------
+
+
+MISTAKES: list[tuple[bytes, list[Any], Any]] = [
+    (b"", [], Result(1, OK)),
+    (GET[:-1], [], Result(1, OK)),
+    (GET, [], Result(2, OK)),
+    (GET, [], Result("1", OK)),
+    (GET, [], Result(1, ConnectionLost("no answer"))),
+    (GET, [], Body(1, b"x")),
+    (GET, [], Message(data=b"x")),
+    (GET, [], Result(1, Response(100))),
+    (GET, [], Result(1, Response(101))),
+    (UPGRADE, [], Result(1, Response(101, body=b"x"))),
+    (UPGRADE, [], Result(1, Response(101), more=True)),
+    (UPGRADE, [], Result(1, Response(101, Headers({"Content-Length": "0"})))),
+    (GET, [], Result(1, Response(204, body=b"x"))),
+    (GET, [], Result(1, Response(304, body=b"x"))),
+    (GET, [], Result(1, Response(204), more=True)),
+    (GET, [], Result(1, OK, more=True)),
+    (GET, [], Result(1, Response(200, Headers({"Transfer-Encoding": "chunked"})))),
+    (GET, [], Result(1, Response(200, Headers({"Content-Length": "1"})))),
+    (GET, [], Result(1, Response(200, Headers({"Content-Length": "1"})), more=True)),
+    (HEAD, [], Result(1, Response(200, Headers({"Content-Length": "x"})))),
+    (
+        HEAD,
+        [],
+        Result(1, Response(200, Headers([("Content-Length", "1"), ("Content-Length", "2")]))),
+    ),
+    (HEAD, [], Result(1, Response(200, Headers({"Content-Length": "1"}), b"ab"))),
+    (GET, [Result(1, OK)], Result(1, OK)),
+    (GET, [Result(1, OK)], Body(1, b"x")),
+    (GET, [Result(1, Response(200), more=True)], Result(1, OK)),
+    (GET, [Result(1, Response(200), more=True)], Body(2, b"x")),
+    (GET, [Result(1, Response(200), more=True), Body(1, EOF)], Body(1, b"x")),
+]
+
+
+@pytest.mark.parametrize(("data", "before", "mistake"), MISTAKES)
+def test_mistakes_change_nothing(data: bytes, before: list[Any], mistake: Any) -> None:
+    """The connection goes on like one that nobody had asked for it."""
+    mistaken, other = ServerConnection(), ServerConnection()
+    for machine in (mistaken, other):
+        machine.receive(data, 0)
+        take(machine)
+        for command in before:
+            machine.send(command, 0)
+    with pytest.raises(LocalProtocolError):
+        mistaken.send(mistake, 0)
+    for machine in (mistaken, other):
+        machine.receive(GET, 0)
+        take(machine)
+        for command in (Body(1, EOF), Result(1, OK), Result(2, OK)):
+            with suppress(LocalProtocolError, ClosedError):
+                machine.send(command, 0)
+    assert written(mistaken) == written(other)
+    assert take(mistaken) == take(other)
+    assert mistaken.deadline == other.deadline

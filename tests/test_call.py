@@ -1,0 +1,129 @@
+"""Roles that are called and call others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from typing_extensions import override
+
+from eventproto import EOF, CallMachine, Chunk, ConnectionLost, Event
+from eventproto._value import value
+from eventproto.http import Body, Call, Exchange, Request, Response, Result
+
+REQUEST = Request("GET", "http://a/")
+
+
+@value()
+class Heard(Event):
+    """What came of a call, and what the call was about."""
+
+    about: object
+    what: object
+
+
+class Role(CallMachine[Any]):
+    """Calls what it is told to, and answers every call with the Unix time."""
+
+    @override
+    def _on_send(self, command: tuple[object, bool]) -> None:
+        about, stream = command
+        self._call(REQUEST, about, stream=stream)
+
+    @override
+    def _on_call(self, call: Call) -> None:
+        self._answer(call.token, Response(200, body=b"%d" % self._at))
+
+    @override
+    def _on_result(self, about: Any, outcome: Response | Exception) -> None:
+        self._events.append(Heard(about, outcome))
+
+    @override
+    def _on_body(self, about: Any, chunk: Chunk, error: Exception | None) -> None:
+        self._events.append(Heard(about, error or chunk))
+
+
+class NeverStreams(Role):
+    """Has no use for pieces."""
+
+    @override
+    def _on_body(self, about: Any, chunk: Chunk, error: Exception | None) -> None:
+        super(Role, self)._on_body(about, chunk, error)
+
+
+def outputs(machine: Role) -> list[Exchange]:
+    return list(iter(machine.next_output, None))
+
+
+def test_it_answers_under_the_callers_token() -> None:
+    """Whatever the token is."""
+    role = Role()
+    for token in (7, "x", (1, 2)):
+        role.receive(Call(token, REQUEST), 0)
+        (result,) = outputs(role)
+        assert isinstance(result, Result)
+        assert result.token == token
+
+
+def test_unix_time_is_the_clock_and_its_offset() -> None:
+    """The carrier says how far they are apart, and may say it again."""
+    role = Role()
+    for offset in (1000.0, 2000.0):
+        role.clock_offset = offset
+        role.receive(Call(1, REQUEST), 5)
+        assert outputs(role) == [Result(1, Response(200, body=b"%d" % (offset + 5)))]
+
+
+def test_results_come_back_to_what_they_are_about() -> None:
+    """In any order, answers and failures alike."""
+    role = Role()
+    role.send(("a", False), 0)
+    role.send(("b", True), 0)
+    first, second = outputs(role)
+    assert isinstance(first, Call)
+    assert isinstance(second, Call)
+    assert (first.stream, second.stream) == (False, True)
+    error = ConnectionLost("x")
+    role.receive(Result(second.token, error), 0)
+    role.receive(Result(first.token, Response(200)), 0)
+    assert list(iter(role.next_event, None)) == [Heard("b", error), Heard("a", Response(200))]
+
+
+def test_a_streamed_answer_comes_in_pieces() -> None:
+    """All of them about the same call, up to EOF."""
+    role = Role()
+    role.send(("a", True), 0)
+    (call,) = outputs(role)
+    token = call.token
+    head = Response(200)
+    for each in (Result(token, head, more=True), Body(token, b"x"), Body(token, EOF)):
+        role.receive(each, 0)
+    role.receive(Body(token, b"y"), 0)
+    assert list(iter(role.next_event, None)) == [
+        Heard("a", head),
+        Heard("a", b"x"),
+        Heard("a", EOF),
+    ]
+
+
+@pytest.mark.parametrize("late", [Result(9, Response(200)), Body(9, b"x"), Body(9, EOF)])
+def test_a_result_that_nobody_waits_for_is_no_error(late: Exchange) -> None:
+    """A carrier may have been slow; a second result is nothing either."""
+    role = Role()
+    role.receive(late, 0)
+    assert role.next_event() is None
+    role.send(("a", False), 0)
+    (call,) = outputs(role)
+    for _ in range(2):
+        role.receive(Result(call.token, Response(200)), 0)
+    assert list(iter(role.next_event, None)) == [Heard("a", Response(200))]
+
+
+def test_pieces_that_a_role_did_not_ask_for_are_a_bug() -> None:
+    """Of this library, not of a peer."""
+    role = NeverStreams()
+    role.send(("a", False), 0)
+    (call,) = outputs(role)
+    role.receive(Result(call.token, Response(200), more=True), 0)
+    with pytest.raises(AssertionError):
+        role.receive(Body(call.token, b"x"), 0)
