@@ -1,0 +1,65 @@
+r"""Server-Sent Events: the `text/event-stream` format, and both sides of it.
+
+`Decoder` and `encode` are all that an application with an HTTP stack of its own needs: bytes to
+events exactly as browsers read them, however the network cut the bytes, and events to bytes that
+every reader understands::
+
+    decoder = sse.Decoder()
+    for event in decoder.receive(b"id: 7\nevent: add\ndata: one\ndata: two\n\n: ping\n"):
+        match event:
+            case sse.ServerSentEvent(data, event_type, event_id):
+                print(event_id, event_type, repr(data))  # 7 add 'one\ntwo'
+            case sse.Comment(text):
+                print(text)  # ping
+
+The machines add time and life. `accept` answers a request with the right head and a
+`ServerStream`: commands in, the body's bytes out, with comments that keep an idle connection
+alive. `Client` is the session of an EventSource: it makes the calls, reports `Opened`, the
+stream's events and `Disconnected`, and comes back with the last event ID for as long as the
+server lets it.
+
+Where the specification leaves a choice or the format has no room, this package has decided:
+
+- A decoder continues with the last event ID of the stream before, as browsers do, although the
+  letter of the specification lets the first blank line of a new stream erase it.
+- An empty `retry` is ignored, and so is one that does not fit 64 bits.
+- Lines, events and ids have limits, and what exceeds one is an error, never cut short.
+- Binary data travels as base64 next to a field `data-encoding: base64`, which all other readers
+  must ignore: they see the base64 text, this decoder gives the bytes back.
+- Text with a carriage return cannot arrive as it was sent, so `encode` refuses it.
+- A client does not remember redirects, ends at any status but 200 as browsers do, sends no
+  `Last-Event-ID` once the id was taken back, and waits an hour at most for what `retry` says.
+
+The format is that of the WHATWG HTML standard, section 9.2.
+"""
+
+from eventproto.sse._client import Client
+from eventproto.sse._events import (
+    Comment,
+    Disconnected,
+    Opened,
+    RetryChanged,
+    Sendable,
+    ServerSentEvent,
+)
+from eventproto.sse._limits import Limits
+from eventproto.sse._parser import Decoder
+from eventproto.sse._server import ServerStream, accept
+from eventproto.sse._states import State
+from eventproto.sse._writer import encode
+
+__all__ = [
+    "Client",
+    "Comment",
+    "Decoder",
+    "Disconnected",
+    "Limits",
+    "Opened",
+    "RetryChanged",
+    "Sendable",
+    "ServerSentEvent",
+    "ServerStream",
+    "State",
+    "accept",
+    "encode",
+]

@@ -1,0 +1,91 @@
+"""What stands in an event stream, and what happens to the connection that carries it."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from typing_extensions import override
+
+from eventproto._event import Event, Message
+from eventproto._value import value
+from eventproto.http import Response
+
+__all__ = ["Comment", "Disconnected", "Opened", "RetryChanged", "Sendable", "ServerSentEvent"]
+
+
+@value()
+class ServerSentEvent(Event):
+    """An event of the stream.
+
+    Attributes:
+        data: Text; or bytes, which travel as base64 next to the field `data-encoding: base64`.
+        event: The event type.
+        id: The last event ID, with which a client that comes back says where it was. A decoder
+            always reports a string, the empty one if the stream has set none. To be sent: None
+            leaves the last event ID as it is, and the empty string takes it back.
+    """
+
+    data: str | bytes
+    event: str = "message"
+    id: str | None = None
+
+    @override
+    def message(self) -> Message:
+        """The data, as UTF-8 if it is text, with the event's type and id."""
+        if isinstance(self.data, str):
+            data, content_type = self.data.encode(), "text/plain"
+        else:
+            data, content_type = self.data, None
+        return Message(data=data, type=self.event, id=self.id or None, content_type=content_type)
+
+
+@value()
+class Comment(Event):
+    """A line for nobody, sent to keep a connection alive.
+
+    Attributes:
+        text: What follows the colon and one space.
+    """
+
+    text: str = ""
+
+
+@value()
+class RetryChanged(Event):
+    """The server says how long to wait before a reconnection, from now on.
+
+    Attributes:
+        milliseconds: The reconnection time, as large as the server likes: below 2**64.
+    """
+
+    milliseconds: int
+
+
+Sendable: TypeAlias = ServerSentEvent | Comment | RetryChanged | Message
+"""What can be written to an event stream."""
+
+
+@value()
+class Opened(Event):
+    """A client's connection is open.
+
+    Attributes:
+        url: Where the stream was found, after redirects; its origin is the origin of the events.
+        response: The head of the answer.
+    """
+
+    url: str
+    response: Response
+
+
+@value()
+class Disconnected(Event):
+    """A client's connection failed or ended, and there will be another one.
+
+    Attributes:
+        error: Why, or None if the server ended the stream in order.
+        delay: Seconds until the next attempt.
+    """
+
+    error: Exception | None
+    delay: float

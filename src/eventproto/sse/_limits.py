@@ -1,0 +1,42 @@
+"""The bounds of an event stream and its client."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from eventproto._errors import LocalProtocolError
+from eventproto._value import value
+
+__all__ = ["Limits"]
+
+
+@value(kw_only=True)
+class Limits:
+    """How much a server may have a decoder hold, and a client do.
+
+    A decoder holds at most `line_size + event_size + id_size` bytes, and while it decodes an
+    event up to four times as much again for the text.
+
+    Attributes:
+        line_size: Bytes of one line, whatever stands in it. 16 MiB, because services send whole
+            images as one line of JSON.
+        event_size: Bytes of the data of one event. 16 MiB, as one line may be an event.
+        id_size: Bytes of a last event ID. 4 KiB: it comes back as a header field, for which
+            common servers take 8 KiB.
+        redirects: How many redirects a client follows for one connection. 20, as in the Fetch
+            standard.
+        retry: The longest that a server may have a client wait before it reconnects, in
+            milliseconds; a larger reconnection time counts as this. One hour.
+    """
+
+    line_size: int = 16 * 1024 * 1024
+    event_size: int = 16 * 1024 * 1024
+    id_size: int = 4 * 1024
+    redirects: int = 20
+    retry: int = 60 * 60 * 1000
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if not getattr(self, each.name) > 0:
+                msg = f"limit {each.name} must be positive, got {getattr(self, each.name)!r}"
+                raise LocalProtocolError(msg)
