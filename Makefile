@@ -11,7 +11,7 @@ EXTRAS := cli,crypto,hypothesis,redis,trio,wsproto
 ROOM := $(wildcard tests examples benchmarks fuzz)
 
 # The drivers and what is beside them; everything else is a sans-I/O floor.
-NOT_SANS_IO := */eventproto/asyncio/*,*/eventproto/trio/*,*/eventproto/testing/*,*/eventproto/strategies/*,*/eventproto/strategies.py,*/eventproto/cli/*,*/eventproto/__main__.py,*/eventproto/_demo*
+NOT_SANS_IO := */eventproto/asyncio/*,*/eventproto/trio/*,*/eventproto/_drive/*,*/eventproto/testing/*,*/eventproto/strategies/*,*/eventproto/cli/*,*/eventproto/__main__.py,*/eventproto/_demo.py,*/eventproto/_hypothesis.py
 
 # Or the wrapper asks the network at each run whether there is a newer pyright.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1

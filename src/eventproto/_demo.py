@@ -19,7 +19,7 @@ from eventproto.bridge import Carriage
 from eventproto.http import Headers, Request
 from eventproto.site import EventStream, Site, WebSocket
 from eventproto.sse import Opened, ServerSentEvent, encode
-from eventproto.webhook import Delivered, Receiver, Received, Sender, StandardWebhooks
+from eventproto.webhook import Delivered, Received, Receiver, Sender, StandardWebhooks
 from eventproto.websocket import Text
 from eventproto.websub import (
     ContentReceived,
@@ -75,13 +75,13 @@ async def _send_round(runtime: Any, said: Message, say: Callable[[str], None]) -
     streams: list[Any] = []
     sockets: list[Any] = []
 
-    async def stream(session: Any, request: Request) -> None:  # noqa: ANN401
+    async def stream(session: Any, _: Request) -> None:  # noqa: ANN401
         streams.append(session)
         await session.wait_gone()
 
-    async def talk(session: Any, request: Request) -> None:  # noqa: ANN401
+    async def talk(session: Any, _: Request) -> None:  # noqa: ANN401
         sockets.append(session)
-        async for _ in session:
+        async for _message in session:  # until the client goes
             pass
 
     site = Site(
@@ -168,7 +168,8 @@ def _compare(said: Message, heard: Hops, say: Callable[[str], None]) -> bool:
     say(f"{'':14}{'said':40}" + "".join(f"{name:11}" for name in heard))
     for each in fields(cast("Any", Message)):
         wanted = getattr(said, each.name)
-        cells = ["same" if getattr(hop, each.name) == wanted else "DIFFERS" for hop in heard.values()]
+        found = [getattr(hop, each.name) for hop in heard.values()]
+        cells = ["same" if one == wanted else "DIFFERS" for one in found]
         say(f"{each.name:14}{str(wanted)[:37]:40}" + "".join(f"{cell:11}" for cell in cells))
     return bool(heard) and all(hop == said for hop in heard.values())
 

@@ -102,4 +102,4 @@ class PeerTimeout(EventprotoError, TimeoutError):
 
 
 class ConnectionLost(EventprotoError, ConnectionError):
-    """The wire ended without a goodbye; a driver sets `__cause__` to the operating system's error."""
+    """The wire ended without a goodbye; `__cause__` is the operating system's error, if any."""

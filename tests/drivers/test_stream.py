@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -17,37 +17,13 @@ from anyio.abc import SocketAttribute, SocketStream
 from eventproto import Closed, ClosedError, ConnectionLost, PeerTimeout
 from eventproto._address import PUBLIC_ONLY
 from tests.drivers.framed import Frame, Framed, frame, frames
-
-Peer = Callable[[SocketStream], Awaitable[None]]
-
-
-@asynccontextmanager
-async def peer(behave: Peer) -> AsyncIterator[str]:
-    """A TCP server that is not ours; gives its URL."""
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    # Or the kernel takes many megabytes, and nobody ever has to wait.
-    raw = listener.extra(SocketAttribute.raw_socket)
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-
-    async def attend(stream: SocketStream) -> None:
-        async with stream:
-            await behave(stream)
-
-    async with listener, anyio.create_task_group() as tasks:
-        tasks.start_soon(listener.serve, attend)
-        yield f"http://127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
-        tasks.cancel_scope.cancel()
+from tests.drivers.peers import peer, read_all
 
 
 async def echo(stream: SocketStream) -> None:
     """Send everything back."""
     async for data in stream:
         await stream.send(data)
-
-
-async def read_all(stream: SocketStream) -> bytes:
-    """Everything up to the end."""
-    return b"".join([data async for data in stream])
 
 
 async def test_frames_go_out_and_come_back(runtime: ModuleType) -> None:
@@ -174,13 +150,14 @@ async def test_everything_has_ended_when_the_block_exits(
     runtime: ModuleType, count_tasks: Callable[[], int]
 ) -> None:
     """No task, and no connection, is left behind, however the block ends."""
-    ends: list[bytes] = []
+    ended = [anyio.Event() for _ in range(3)]
+    waiting = iter(ended)
 
     async def listen(stream: SocketStream) -> None:
-        try:
-            ends.append(await read_all(stream))
-        except anyio.BrokenResourceError:
-            ends.append(b"reset")
+        this = next(waiting)
+        with suppress(anyio.BrokenResourceError):
+            await read_all(stream)
+        this.set()
 
     async with peer(listen) as url:
         await anyio.wait_all_tasks_blocked()
@@ -193,8 +170,8 @@ async def test_everything_has_ended_when_the_block_exits(
         with anyio.move_on_after(0.05):
             async with runtime.connect(Framed(), url):
                 await anyio.sleep_forever()
-        while len(ends) < 3:
-            await anyio.sleep(0.01)
+        for each in ended:
+            await each.wait()
         await anyio.wait_all_tasks_blocked()
         assert count_tasks() == before
 
@@ -227,7 +204,9 @@ async def test_tls(runtime: ModuleType, authority: trustme.CA) -> None:
         tasks.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://no..name", f"http://{'x' * 70}.test"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1", "http://no..name", f"http://{'x' * 70}.test"]
+)
 async def test_no_connection_is_an_oserror(runtime: ModuleType, url: str) -> None:
     """Refused, or no such name: the operating system's kind of error, never another."""
     with pytest.raises(OSError):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
-from eventproto import ClosedError, ConnectionLost, LocalProtocolError
+from eventproto import ClosedError, ConnectionLost, End, LocalProtocolError
 from eventproto._address import ANYWHERE, AddressPolicy
 from eventproto._drive._session import Session
-from eventproto.http import Body, Call, ClientConnection, Limits, Request, Response, Result
+from eventproto.http import Body, Call, Limits, Request, Response, Result, Unanswered
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -22,10 +22,8 @@ _LIMITS: Final = Limits()
 _Origin: TypeAlias = tuple[bool, str, int]
 
 
-class HttpSession(Session[Call]):
+class HttpSession(Session[Call | End]):
     """One client connection."""
-
-    machine: ClientConnection
 
     @property
     @abstractmethod
@@ -126,7 +124,7 @@ class Answer:
         if kept is not None:
             result = await self._ask(kept)
             # The server may have closed an idle connection while the call was on its way to it.
-            stale = isinstance(result.outcome, ConnectionLost)
+            stale = isinstance(result.outcome, Unanswered)
             if not (stale and request.method in _IDEMPOTENT):
                 return result
             kept.abort()
@@ -156,7 +154,7 @@ class Answer:
         try:
             await session.send(self._call)
         except ClosedError as error:
-            return Result(self._call.token, ConnectionLost(str(error)))
+            return Result(self._call.token, Unanswered(str(error)))
         return cast("Result", await session.next_event())  # what a connection reports first
 
 

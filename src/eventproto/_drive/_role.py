@@ -57,7 +57,8 @@ class Role(Session[CommandT]):
     @override
     async def _take_event(self) -> Event:
         while (event := self.machine.next_event()) is None:
-            await self._moved.wait()
+            if not self._let_out():  # asking may have made output
+                await self._moved.wait()
         self._step()
         return event
 
@@ -67,20 +68,26 @@ class Role(Session[CommandT]):
         self._step()
 
     def _step(self) -> None:
-        """Let out what the machine has to say, then look at its deadline again."""
-        while (output := self.machine.next_output()) is not None:
-            if isinstance(output, Call):
-                self._spawn(self._perform, output)
-            elif isinstance(output, Result) and output.token in self._callers:
-                flag, answers = self._callers[output.token]
-                answers.append(cast("Response", output.outcome))  # a role always has an answer
-                flag.set()
+        """After any door in: let out what there is, wake who waits, look at the deadline again."""
+        self._let_out()
         if self.machine.finished:
             for flag, _ in self._callers.values():
                 flag.set()
         moved, self._moved = self._moved, self._new_flag()
         moved.set()
         self._set_timer(self.machine.deadline)
+
+    def _let_out(self) -> bool:
+        """Make the calls and give the answers that the machine has; say whether there were any."""
+        outputs = list(iter(self.machine.next_output, None))
+        for output in outputs:
+            if isinstance(output, Call):
+                self._spawn(self._perform, output)
+            elif isinstance(output, Result) and output.token in self._callers:
+                flag, answers = self._callers[output.token]
+                answers.append(cast("Response", output.outcome))  # a role always has an answer
+                flag.set()
+        return bool(outputs)
 
     async def _perform(self, call: Call) -> None:
         answer = self._pool.perform(call)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Hashable
-from typing import Any, Generic, Self, TypeVar
+from contextlib import suppress
+from typing import Any, Generic, Self, TypeVar, cast
 
 from typing_extensions import override
 
 from eventproto._answer import Accept
+from eventproto._errors import ClosedError
 from eventproto._event import Closed, Event, Message
 
 __all__ = ["Session"]
@@ -56,7 +58,9 @@ class Session(ABC, Generic[CommandT]):
     async def __anext__(self) -> Message:
         if self._unanswered is not None:
             token, self._unanswered = self._unanswered, None
-            await self.send(Accept(token))  # type: ignore[arg-type]  # who gives tokens takes these
+            with suppress(ClosedError):  # too late: the peer was told to try again
+                # A machine whose events have tokens takes the answers.
+                await self.send(cast("CommandT", Accept(token)))
         while (event := await self.next_event()) is not None:
             if isinstance(event, Closed) and event.error is not None:
                 raise event.error

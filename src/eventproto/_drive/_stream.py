@@ -16,6 +16,10 @@ class StreamSession(Session[CommandT]):
     """A session that has a connection of its own."""
 
     @abstractmethod
+    def post(self, command: CommandT) -> None:
+        """Hand a command to the machine like `send`, without waiting for room."""
+
+    @abstractmethod
     def abort(self) -> None:
         """Drop the connection now; what was not written yet is lost."""
 

@@ -1,5 +1,44 @@
-"""The machines on real sockets, with asyncio."""
+"""The four protocols on real sockets, with asyncio.
 
-from eventproto.asyncio._clients import connect
+`eventproto.trio` has the same names. Everything that is started inside of an
+`async with` has ended when the block exits.
+"""
 
-__all__ = ["connect"]
+from eventproto._address import ANYWHERE, PUBLIC_ONLY, AddressPolicy
+from eventproto._drive._clients import Clients
+from eventproto._drive._event_source import EventSource
+from eventproto._drive._role import Role
+from eventproto._drive._server import Server
+from eventproto._drive._session import Session
+from eventproto._drive._stream import StreamSession
+from eventproto.asyncio import _runtime
+
+__all__ = [
+    "ANYWHERE",
+    "PUBLIC_ONLY",
+    "AddressPolicy",
+    "EventSource",
+    "Role",
+    "Server",
+    "Session",
+    "StreamSession",
+    "connect",
+    "connect_sse",
+    "connect_websocket",
+    "publish",
+    "run",
+    "send_webhook",
+    "serve",
+    "subscribe",
+]
+
+_clients = Clients(_runtime)
+
+connect = _clients.connect
+connect_sse = _clients.connect_sse
+connect_websocket = _clients.connect_websocket
+publish = _clients.publish
+run = _clients.run
+send_webhook = _clients.send_webhook
+serve = _clients.serve
+subscribe = _clients.subscribe

@@ -12,11 +12,12 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from typing_extensions import override
 
-from eventproto import CallMachine
-from eventproto._address import PUBLIC_ONLY, AddressPolicy
+from eventproto import CallMachine, End
+from eventproto._address import AddressPolicy
 from eventproto._drive._event_source import EventSource
 from eventproto._drive._pool import HttpSession, Pool
 from eventproto._drive._role import Flag, Role
+from eventproto._drive._unwrapped import unwrapped
 from eventproto.asyncio._stream import StreamConnection
 from eventproto.http import Call, ClientConnection, Limits, Request
 
@@ -71,13 +72,15 @@ async def open_connection(
     raise failure
 
 
-class _HttpConnection(StreamConnection[Call], HttpSession):
-    machine: ClientConnection
+class _HttpConnection(StreamConnection[Call | End], HttpSession):
+    def __init__(self, machine: ClientConnection) -> None:
+        super().__init__(machine)
+        self._http = machine
 
     @property
     @override
     def usable(self) -> bool:
-        return self.machine.reusable and not self._gone.is_set()
+        return self._http.reusable and not self._gone.is_set()
 
 
 class ConnectionPool(Pool):
@@ -86,7 +89,7 @@ class ConnectionPool(Pool):
     @override
     async def connect(self, request: Request) -> HttpSession:
         session = _HttpConnection(ClientConnection(limits=self._limits))
-        return await connect(
+        return await open_connection(
             session, request, tls=self._tls, policy=self._policy, limits=self._limits
         )
 
@@ -94,20 +97,21 @@ class ConnectionPool(Pool):
 class RunningRole(Role[CommandT]):
     """A `Role` on asyncio."""
 
-    def __init__(self, machine: CallMachine[CommandT], pool: Pool) -> None:
+    def __init__(
+        self, machine: CallMachine[CommandT], pool: Pool, tasks: asyncio.TaskGroup
+    ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = tasks
+        self._calls: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         super().__init__(machine, pool)
         self._keep_time()
 
-    async def aclose(self) -> None:
-        """Drop the calls that are under way, and wait until they are gone."""
+    def cancel(self) -> None:
+        """Drop the calls that are under way, and stop the clock."""
         self._set_timer(None)
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        for call in self._calls:
+            call.cancel()
 
     @override
     def _now(self) -> float:
@@ -129,34 +133,22 @@ class RunningRole(Role[CommandT]):
 
     @override
     def _spawn(self, task: Callable[[Call], Coroutine[Any, Any, None]], call: Call) -> None:
-        running = self._loop.create_task(task(call))
-        self._tasks.add(running)
-        running.add_done_callback(self._tasks.discard)
+        running = self._tasks.create_task(task(call))
+        self._calls.add(running)
+        running.add_done_callback(self._calls.discard)
 
 
 @asynccontextmanager
-async def run(
-    machine: CallMachine[CommandT],
-    *,
-    policy: AddressPolicy = PUBLIC_ONLY,
-    tls: ssl.SSLContext | None = None,
-    limits: Limits = _LIMITS,
-) -> AsyncIterator[RunningRole[CommandT]]:
-    """Run a role: make its calls, keep its time, and hand over its events.
-
-    Args:
-        machine: A hub, publisher, subscriber, receiver or sender.
-        policy: Which addresses it may call. Others choose them, so only public ones by default.
-        tls: How to verify servers; the system's trust by default.
-        limits: The bounds of the connections that it calls over.
-    """
-    pool = ConnectionPool(policy=policy, tls=tls, limits=limits)
-    role = RunningRole(machine, pool)
-    try:
-        yield role
-    finally:
-        await role.aclose()
-        pool.close()
+async def run(machine: CallMachine[CommandT], pool: Pool) -> AsyncIterator[RunningRole[CommandT]]:
+    """Run a role for the time of the block."""
+    with unwrapped():
+        async with asyncio.TaskGroup() as tasks:
+            role = RunningRole(machine, pool, tasks)
+            try:
+                yield role
+            finally:
+                role.cancel()
+                pool.close()
 
 
 class PulledEventSource(EventSource):

@@ -4,52 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from typing_extensions import override
 
-from eventproto import CallMachine, ClosedError, End
-from eventproto._address import PUBLIC_ONLY, AddressPolicy
-from eventproto._drive._attend import Attendant
-from eventproto.asyncio._calls import RunningRole, run
+from eventproto import CallMachine
+from eventproto._drive._pool import Pool
+from eventproto._drive._role import Role
+from eventproto._drive._server import Server
+from eventproto._drive._stream import StreamSession
+from eventproto._drive._unwrapped import unwrapped
+from eventproto.asyncio._calls import run
 from eventproto.asyncio._stream import StreamConnection
-from eventproto.http import Request, Response
 from eventproto.site import Site, SiteConnection
 
-__all__ = ["Server", "serve"]
-
-CommandT = TypeVar("CommandT")
+__all__ = ["serve"]
 
 
-class Server(Attendant[StreamConnection[Any]]):
-    """A running server.
+class RunningServer(Server):
+    """A `Server` on asyncio."""
 
-    Attributes:
-        port: The port that it listens on.
-    """
-
-    def __init__(self, site: Site, roles: dict[CallMachine[Any], RunningRole[Any]]) -> None:
-        self.port = 0
-        self.site = site
-        self._roles = roles
-        self._attending: dict[StreamConnection[Any], asyncio.Task[None]] = {}
-
-    def session(self, role: CallMachine[CommandT]) -> RunningRole[CommandT]:
-        """The session of one of the site's roles: send it commands, take its events."""
-        return self._roles[role]
-
-    @override
-    async def _answer(self, role: CallMachine[Any], request: Request) -> Response:
-        return await self._roles[role].answer(request)
+    def __init__(
+        self, site: Site, roles: Mapping[CallMachine[Any], Role[Any]], tasks: asyncio.TaskGroup
+    ) -> None:
+        super().__init__(site, roles)
+        self._tasks = tasks
+        self._attending: set[asyncio.Task[None]] = set()
 
     @override
     async def _until_gone(
-        self, connection: StreamConnection[Any], handling: Coroutine[Any, Any, None]
+        self, connection: StreamSession[Any], handling: Coroutine[Any, Any, None]
     ) -> None:
         handler = asyncio.create_task(handling)
-        gone = asyncio.create_task(connection.wait_gone())
+        gone = asyncio.create_task(connection.next_event())
         try:
             await asyncio.wait({handler, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -61,26 +50,24 @@ class Server(Attendant[StreamConnection[Any]]):
 
     def attend(self, connection: StreamConnection[Any]) -> None:
         """Serve a new connection until it is gone."""
-        task = asyncio.create_task(self._attend(connection))
-        self._attending[connection] = task
-        task.add_done_callback(lambda _: self._attending.pop(connection))
+        task = self._tasks.create_task(self._attend(connection))
+        self._attending.add(task)
+        task.add_done_callback(self._attending.discard)
 
-    async def aclose(self, grace: float) -> None:
-        """Ask all peers to go, and after `grace` seconds send them away."""
-        tasks = set(self._attending.values())
-        for connection in list(self._attending):
-            with suppress(ClosedError):
-                connection.machine.send(End(going_away=True), asyncio.get_running_loop().time())
-                connection.step()
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=grace)
-            for task in late:
-                task.cancel()
-            await asyncio.wait(tasks)
+    async def drain(self, grace: float) -> None:
+        """Ask all peers to go, and give them `grace` seconds for it."""
+        await self._say_goodbye()
+        if self._attending:
+            await asyncio.wait(self._attending, timeout=grace)
+
+    def cancel(self) -> None:
+        """Send all peers away."""
+        for task in self._attending:
+            task.cancel()
 
 
 class _Accepted(StreamConnection[Any]):
-    def __init__(self, server: Server, *, secure: bool) -> None:
+    def __init__(self, server: RunningServer, *, secure: bool) -> None:
         super().__init__(SiteConnection(server.site, secure=secure))
         self._server = server
 
@@ -93,34 +80,26 @@ class _Accepted(StreamConnection[Any]):
 @asynccontextmanager
 async def serve(
     site: Site,
+    pools: Callable[[], Pool],
     *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    tls: ssl.SSLContext | None = None,
-    policy: AddressPolicy = PUBLIC_ONLY,
-    grace: float = 5.0,
-) -> AsyncIterator[Server]:
-    """Serve a site for the time of the block, then let the peers go in order.
-
-    Args:
-        site: What is found where.
-        host: The address to listen on.
-        port: The port to listen on; 0 lets the system choose, `Server.port` says which.
-        tls: The server's certificate; without one it speaks plain HTTP.
-        policy: Which addresses the site's roles may call.
-        grace: Seconds that peers get at the end to finish what they are doing.
-    """
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | None,
+    grace: float,
+) -> AsyncIterator[RunningServer]:
+    """Run a server for the time of the block."""
     async with AsyncExitStack() as stack:
-        roles = {
-            role: await stack.enter_async_context(run(role, policy=policy)) for role in site.roles
-        }
-        server = Server(site, roles)
+        roles = {role: await stack.enter_async_context(run(role, pools())) for role in site.roles}
+        stack.enter_context(unwrapped())
+        server = RunningServer(site, roles, await stack.enter_async_context(asyncio.TaskGroup()))
         listener = await asyncio.get_running_loop().create_server(
             lambda: _Accepted(server, secure=tls is not None), host, port, ssl=tls
         )
         server.port = listener.sockets[0].getsockname()[1]
         try:
             yield server
+            listener.close()
+            await server.drain(grace)
         finally:
             listener.close()
-            await server.aclose(grace)
+            server.cancel()

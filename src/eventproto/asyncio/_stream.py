@@ -43,16 +43,21 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
 
     @override
     async def send(self, command: CommandT) -> None:
-        self.machine.send(command, self._loop.time())
-        self.step()
+        self.post(command)
         while not self._writable:
             await self._wait()
 
     @override
+    def post(self, command: CommandT) -> None:
+        self.machine.send(command, self._loop.time())
+        self._step()
+
+    @override
     async def _take_event(self) -> Event:
         while (event := self.machine.next_event()) is None:
-            await self._wait()
-        self.step()
+            if not self._write():  # asking may have made output, and output may be in the way
+                await self._wait()
+        self._step()
         if isinstance(event, Closed) and isinstance(event.error, ConnectionLost):
             event.error.__cause__ = self._lost
         return event
@@ -75,12 +80,12 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
     @override
     def data_received(self, data: bytes) -> None:
         self.machine.receive(data, self._loop.time())
-        self.step()
+        self._step()
 
     @override
     def eof_received(self) -> bool:
         self.machine.receive(EOF, self._loop.time())
-        self.step()
+        self._step()
         # The machine decides when to close; but TLS has no connection that is half open.
         return self._transport.can_write_eof()
 
@@ -90,7 +95,7 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
         self._writable = True
         self._gone.set()
         self.machine.receive(EOF, self._loop.time())
-        self.step()
+        self._step()
 
     @override
     def pause_writing(self) -> None:
@@ -99,14 +104,13 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
     @override
     def resume_writing(self) -> None:
         self._writable = True
-        self.step()
+        self._step()
 
     # The only logic: let out what there is, then look at the doors again.
 
-    def step(self) -> None:
-        """Let out what the machine has, after touching it through one of its doors in."""
-        if self._writable:
-            self._write()
+    def _step(self) -> None:
+        """After any door in: let out what there is, look at the other doors, wake who waits."""
+        self._write()
         if self.machine.finished:
             self._transport.close()
         elif self.machine.backlog >= _HIGH_WATER:
@@ -119,7 +123,10 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _write(self) -> None:
+    def _write(self) -> bool:
+        """Write what there is, in one piece, if there is room; say whether there was anything."""
+        if not self._writable:
+            return False
         chunks: list[Chunk] = list(iter(self.machine.next_output, None))
         data = b"".join(chunk for chunk in chunks if chunk is not EOF)
         if data and not self._transport.is_closing():
@@ -129,6 +136,7 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
                 self._transport.write_eof()
             else:
                 self._transport.close()
+        return bool(chunks)
 
     def _set_timer(self, deadline: float | None) -> None:
         # Firing early is harmless, so a deadline that moved later needs no new timer.
@@ -141,7 +149,7 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
     def _keep_time(self) -> None:
         self._timer = None
         self.machine.handle_timeout(self._loop.time())
-        self.step()
+        self._step()
 
     async def _wait(self) -> None:
         waiter = self._loop.create_future()

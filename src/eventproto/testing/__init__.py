@@ -3,7 +3,8 @@
 Nothing here touches a socket or waits: time passes as fast as the machines can take it.
 """
 
+from eventproto.testing._network import CallNetwork, Fate
 from eventproto.testing._transcript import Transcript, check_chunking, comparable, feed
 from eventproto.testing._wire import Wire
 
-__all__ = ["Transcript", "Wire", "check_chunking", "comparable", "feed"]
+__all__ = ["CallNetwork", "Fate", "Transcript", "Wire", "check_chunking", "comparable", "feed"]

@@ -12,13 +12,14 @@ from typing import Any, Final, NoReturn, TypeVar
 import trio
 from typing_extensions import override
 
-from eventproto import EOF, CallMachine, Chunk, Event
-from eventproto._address import PUBLIC_ONLY, AddressPolicy
+from eventproto import EOF, CallMachine, Chunk, End, Event
+from eventproto._address import AddressPolicy
 from eventproto._drive._event_source import EventSource
 from eventproto._drive._pool import HttpSession, Pool
 from eventproto._drive._role import Flag, Role
+from eventproto._drive._unwrapped import unwrapped
 from eventproto.http import Call, ClientConnection, Limits, Request
-from eventproto.trio._stream import BROKEN, AnyStream, socket_of, unwrapped
+from eventproto.trio._stream import BROKEN, AnyStream, socket_of
 
 __all__ = ["ConnectionPool", "PulledEventSource", "RunningRole", "open_connection", "run"]
 
@@ -98,7 +99,7 @@ class _HttpConnection(HttpSession):
         return self.machine.reusable and not socket_of(self._stream).is_readable()
 
     @override
-    async def send(self, command: Call) -> None:
+    async def send(self, command: Call | End) -> None:
         self.machine.send(command, trio.current_time())
 
     @override
@@ -113,7 +114,7 @@ class _HttpConnection(HttpSession):
         return event
 
     async def _write(self) -> None:
-        for chunk in iter(self.machine.next_output, None):
+        while (chunk := self.machine.next_output()) is not None:
             if chunk is not EOF:
                 await self._stream.send_all(chunk)
 
@@ -133,7 +134,9 @@ class ConnectionPool(Pool):
 
     @override
     async def connect(self, request: Request) -> HttpSession:
-        stream = await open_connection(request, tls=self._tls, policy=self._policy, limits=self._limits)
+        stream = await open_connection(
+            request, tls=self._tls, policy=self._policy, limits=self._limits
+        )
         return _HttpConnection(ClientConnection(limits=self._limits), stream)
 
 
@@ -175,22 +178,8 @@ class RunningRole(Role[CommandT]):
 
 
 @asynccontextmanager
-async def run(
-    machine: CallMachine[CommandT],
-    *,
-    policy: AddressPolicy = PUBLIC_ONLY,
-    tls: ssl.SSLContext | None = None,
-    limits: Limits = _LIMITS,
-) -> AsyncIterator[RunningRole[CommandT]]:
-    """Run a role: make its calls, keep its time, and hand over its events.
-
-    Args:
-        machine: A hub, publisher, subscriber, receiver or sender.
-        policy: Which addresses it may call. Others choose them, so only public ones by default.
-        tls: How to verify servers; the system's trust by default.
-        limits: The bounds of the connections that it calls over.
-    """
-    pool = ConnectionPool(policy=policy, tls=tls, limits=limits)
+async def run(machine: CallMachine[CommandT], pool: Pool) -> AsyncIterator[RunningRole[CommandT]]:
+    """Run a role for the time of the block."""
     with unwrapped():
         async with trio.open_nursery() as nursery:
             role = RunningRole(machine, pool, nursery)

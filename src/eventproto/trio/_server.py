@@ -3,55 +3,33 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import trio
 from typing_extensions import override
 
-from eventproto import CallMachine, ClosedError, End
-from eventproto._address import PUBLIC_ONLY, AddressPolicy
-from eventproto._drive._attend import Attendant
-from eventproto.http import Request, Response
+from eventproto._drive._pool import Pool
+from eventproto._drive._server import Server
+from eventproto._drive._stream import StreamSession
+from eventproto._drive._unwrapped import unwrapped
 from eventproto.site import Site, SiteConnection
-from eventproto.trio._calls import RunningRole, run
-from eventproto.trio._stream import AnyStream, StreamConnection, running, unwrapped
+from eventproto.trio._calls import run
+from eventproto.trio._stream import AnyStream, StreamConnection, running
 
-__all__ = ["Server", "serve"]
-
-CommandT = TypeVar("CommandT")
+__all__ = ["serve"]
 
 
-class Server(Attendant[StreamConnection[Any]]):
-    """A running server.
-
-    Attributes:
-        port: The port that it listens on.
-    """
-
-    def __init__(self, site: Site, roles: dict[CallMachine[Any], RunningRole[Any]]) -> None:
-        self.port = 0
-        self._site = site
-        self._roles = roles
-        self._attending: set[StreamConnection[Any]] = set()
-        self._idle = trio.Event()
-
-    def session(self, role: CallMachine[CommandT]) -> RunningRole[CommandT]:
-        """The session of one of the site's roles: send it commands, take its events."""
-        return self._roles[role]
-
-    @override
-    async def _answer(self, role: CallMachine[Any], request: Request) -> Response:
-        return await self._roles[role].answer(request)
+class RunningServer(Server):
+    """A `Server` on trio."""
 
     @override
     async def _until_gone(
-        self, connection: StreamConnection[Any], handling: Coroutine[Any, Any, None]
+        self, connection: StreamSession[Any], handling: Coroutine[Any, Any, None]
     ) -> None:
         async def cancel_when_gone() -> None:
-            await connection.wait_gone()
+            await connection.next_event()
             nursery.cancel_scope.cancel()
 
         with unwrapped():
@@ -63,70 +41,58 @@ class Server(Attendant[StreamConnection[Any]]):
     async def accept(self, stream: AnyStream) -> None:
         """Serve a new connection until it is gone."""
         secure = isinstance(stream, trio.SSLStream)
-        connection = StreamConnection(SiteConnection(self._site, secure=secure), stream)
-        self._attending.add(connection)
-        try:
-            async with running(connection):
-                await self._attend(connection)
-        finally:
-            self._attending.discard(connection)
-            if not self._attending:
-                self._idle.set()
+        connection = StreamConnection(SiteConnection(self.site, secure=secure), stream)
+        async with running(connection):
+            await self._attend(connection)
 
     async def drain(self, grace: float) -> None:
         """Ask all peers to go, and give them `grace` seconds for it."""
-        self._idle = trio.Event()
-        for connection in self._attending:
-            with suppress(ClosedError):
-                connection.machine.send(End(going_away=True), trio.current_time())
-                connection.step()
-        if self._attending:
-            with trio.move_on_after(grace):
-                await self._idle.wait()
+        await self._say_goodbye()
+        with trio.move_on_after(grace):
+            for connection in tuple(self._connections):
+                await connection.wait_gone()
 
 
 @asynccontextmanager
 async def serve(
     site: Site,
+    pools: Callable[[], Pool],
     *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    tls: ssl.SSLContext | None = None,
-    policy: AddressPolicy = PUBLIC_ONLY,
-    grace: float = 5.0,
-) -> AsyncIterator[Server]:
-    """Serve a site for the time of the block, then let the peers go in order.
-
-    Args:
-        site: What is found where.
-        host: The address to listen on.
-        port: The port to listen on; 0 lets the system choose, `Server.port` says which.
-        tls: The server's certificate; without one it speaks plain HTTP.
-        policy: Which addresses the site's roles may call.
-        grace: Seconds that peers get at the end to finish what they are doing.
-    """
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | None,
+    grace: float,
+) -> AsyncIterator[RunningServer]:
+    """Run a server for the time of the block."""
     listeners = await trio.open_tcp_listeners(port, host=host)
     async with AsyncExitStack() as stack:
-        roles = {
-            role: await stack.enter_async_context(run(role, policy=policy)) for role in site.roles
-        }
-        server = Server(site, roles)
+        roles = {role: await stack.enter_async_context(run(role, pools())) for role in site.roles}
+        server = RunningServer(site, roles)
         server.port = listeners[0].socket.getsockname()[1]
         stack.enter_context(unwrapped())
-        attending = await stack.enter_async_context(trio.open_nursery())
-        accepting = await stack.enter_async_context(trio.open_nursery())
-        accepting.start_soon(
-            partial(trio.serve_listeners, handler_nursery=attending),
-            server.accept,
-            [
-                trio.SSLListener(each, tls, https_compatible=True) if tls else each
-                for each in listeners
-            ],
-        )
+        nursery = await stack.enter_async_context(trio.open_nursery())
+        accepting = await nursery.start(_accept, nursery, server.accept, listeners, tls)
         try:
             yield server
-            accepting.cancel_scope.cancel()
+            accepting.cancel()
             await server.drain(grace)
         finally:
-            accepting.cancel_scope.cancel()
-            attending.cancel_scope.cancel()
+            nursery.cancel_scope.cancel()
+
+
+async def _accept(
+    nursery: trio.Nursery,
+    handler: Callable[[AnyStream], Awaitable[None]],
+    listeners: Sequence[trio.SocketListener],
+    tls: ssl.SSLContext | None,
+    *,
+    task_status: trio.TaskStatus[trio.CancelScope],
+) -> None:
+    """Start a task for each connection, until the scope that this reports is cancelled."""
+    with trio.CancelScope() as scope:
+        task_status.started(scope)
+        if tls is None:
+            await trio.serve_listeners(handler, listeners, handler_nursery=nursery)
+        else:
+            secured = [trio.SSLListener(each, tls, https_compatible=True) for each in listeners]
+            await trio.serve_listeners(handler, secured, handler_nursery=nursery)

@@ -8,8 +8,8 @@ taken, and a lost connection is EOF to the machine.
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias, TypeVar
 
 import trio
@@ -17,8 +17,9 @@ from typing_extensions import override
 
 from eventproto import EOF, Chunk, Closed, ClosedError, ConnectionLost, End, Event, Machine
 from eventproto._drive._stream import StreamSession
+from eventproto._drive._unwrapped import unwrapped
 
-__all__ = ["BROKEN", "AnyStream", "StreamConnection", "running", "socket_of", "unwrapped"]
+__all__ = ["BROKEN", "AnyStream", "StreamConnection", "running", "socket_of"]
 
 CommandT = TypeVar("CommandT")
 
@@ -37,22 +38,28 @@ class StreamConnection(StreamSession[CommandT]):
         self._writing = False
         self._lost: Exception | None = None
         self._gone = trio.Event()
-        # Everybody waits here and looks again at what it needs: a handful of tasks at most.
+        # The writer waits for work; all others wait here and look again at what they need.
+        self._work = trio.lowlevel.ParkingLot()
         self._moved = trio.lowlevel.ParkingLot()
 
     @override
     async def send(self, command: CommandT) -> None:
-        self.machine.send(command, trio.current_time())
-        self._writing = not self._gone.is_set()
-        self.step()
+        self.post(command)
         while self._writing:
             await self._moved.park()
 
     @override
+    def post(self, command: CommandT) -> None:
+        self.machine.send(command, trio.current_time())
+        self._writing = not self._gone.is_set()
+        self._step()
+
+    @override
     async def _take_event(self) -> Event:
         while (event := self.machine.next_event()) is None:
+            self._work.unpark_all()  # asking may have made output
             await self._moved.park()
-        self.step()
+        self._step()
         if isinstance(event, Closed) and isinstance(event.error, ConnectionLost):
             event.error.__cause__ = self._lost
         return event
@@ -65,8 +72,9 @@ class StreamConnection(StreamSession[CommandT]):
     def abort(self) -> None:
         socket_of(self._stream).close()
 
-    def step(self) -> None:
-        """Have everybody look again, after touching the machine through one of its doors in."""
+    def _step(self) -> None:
+        """After any door in: have everybody look again."""
+        self._work.unpark_all()
         self._moved.unpark_all()
 
     async def read(self) -> None:
@@ -81,12 +89,11 @@ class StreamConnection(StreamSession[CommandT]):
                 self._lost = error
                 chunk = EOF
             self.machine.receive(chunk, trio.current_time())
-            self.step()
+            self._step()
 
     async def write(self) -> None:
         """Write what the machine writes and keep its time, until it has finished: the other."""
         self.machine.handle_timeout(trio.current_time())
-        self.step()
         try:
             while not self.machine.finished:
                 chunks: list[Chunk] = list(iter(self.machine.next_output, None))
@@ -96,8 +103,10 @@ class StreamConnection(StreamSession[CommandT]):
                     if not isinstance(self._stream, trio.SocketStream):
                         break  # TLS has no connection that is half open
                     await self._stream.send_eof()
-                if not chunks:
-                    await self._wait()
+                if chunks:
+                    self._moved.unpark_all()  # unwritten output may have been in the way
+                else:
+                    await self._wait_for_work()
             await self._stream.aclose()
         except BROKEN as error:
             self._lost = error
@@ -105,18 +114,20 @@ class StreamConnection(StreamSession[CommandT]):
             self._writing = False
             self._gone.set()
             self.machine.receive(EOF, trio.current_time())
-            self.step()
+            self._step()
             self.abort()
 
-    async def _wait(self) -> None:
-        """Wait until the machine may have something to write, or something is due."""
-        self._writing = False
-        self.step()
+    async def _wait_for_work(self) -> None:
+        # Others are woken for a reason only, or two tasks would wake each other for ever.
+        if self._writing:
+            self._writing = False
+            self._moved.unpark_all()
         deadline = self.machine.deadline
-        with trio.move_on_at(math.inf if deadline is None else deadline):
-            await self._moved.park()
-        self.machine.handle_timeout(trio.current_time())
-        self.step()
+        with trio.move_on_at(math.inf if deadline is None else deadline) as waiting:
+            await self._work.park()
+        if waiting.cancelled_caught:
+            self.machine.handle_timeout(trio.current_time())
+            self._moved.unpark_all()
 
 
 @asynccontextmanager
@@ -136,18 +147,6 @@ async def running(connection: StreamConnection[Any]) -> AsyncIterator[None]:
             finally:
                 connection.abort()
                 nursery.cancel_scope.cancel()
-
-
-@contextmanager
-def unwrapped() -> Iterator[None]:
-    """Raise what a block raised, not the group that a nursery puts round it."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        first: BaseException = group
-        while isinstance(first, BaseExceptionGroup) and len(first.exceptions) == 1:
-            first = first.exceptions[0]
-        raise first from first.__cause__
 
 
 def socket_of(stream: AnyStream) -> trio.socket.SocketType:

@@ -1,0 +1,332 @@
+"""What applications call: the clients of all four protocols, over what a runtime provides."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from ssl import SSLContext
+from typing import Any, Final, Protocol, TypeVar
+
+from eventproto import (
+    CallMachine,
+    Chunk,
+    Closed,
+    ConnectionLost,
+    Machine,
+    Message,
+    RemoteProtocolError,
+    Schedule,
+    Steps,
+    sse,
+    webhook,
+    websocket,
+    websub,
+)
+from eventproto._address import ANYWHERE, PUBLIC_ONLY, AddressPolicy
+from eventproto._drive._event_source import EventSource
+from eventproto._drive._pool import Pool
+from eventproto._drive._role import Role
+from eventproto._drive._server import Server
+from eventproto._drive._session import Session
+from eventproto._drive._stream import StreamSession
+from eventproto.http import Limits, Response
+from eventproto.site import Site
+
+__all__ = ["Clients", "Runtime"]
+
+CommandT = TypeVar("CommandT")
+
+_LIMITS: Final = Limits()
+_SOON: Final = Steps((1.0, 5.0, 25.0), jitter=0.2)
+
+
+class Runtime(Protocol):
+    """What a runtime gives: the driver of each kind of wire, and a server."""
+
+    def connect(
+        self,
+        machine: Machine[CommandT, Chunk, Chunk],
+        url: str,
+        *,
+        tls: SSLContext | None,
+        policy: AddressPolicy,
+    ) -> AbstractAsyncContextManager[StreamSession[CommandT]]:
+        """Drive a byte-stream machine."""
+        ...
+
+    def run(
+        self, machine: CallMachine[CommandT], pool: Pool
+    ) -> AbstractAsyncContextManager[Role[CommandT]]:
+        """Drive a role; close its pool in the end."""
+        ...
+
+    def serve(
+        self,
+        site: Site,
+        pools: Callable[[], Pool],
+        *,
+        host: str,
+        port: int,
+        tls: SSLContext | None,
+        grace: float,
+    ) -> AbstractAsyncContextManager[Server]:
+        """Drive the connections of a server, and its roles."""
+        ...
+
+    def pool(self, *, limits: Limits, policy: AddressPolicy, tls: SSLContext | None) -> Pool:
+        """A pool of connections."""
+        ...
+
+    def event_source(self, machine: sse.Client, pool: Pool) -> EventSource:
+        """Drive an SSE client."""
+        ...
+
+
+class Clients:
+    """The functions that applications call, on one runtime."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def connect(
+        self,
+        machine: Machine[CommandT, Chunk, Chunk],
+        url: str,
+        *,
+        tls: SSLContext | None = None,
+        policy: AddressPolicy = ANYWHERE,
+    ) -> AbstractAsyncContextManager[StreamSession[CommandT]]:
+        """Connect any byte-stream machine, for the time of the block.
+
+        The machine is told to end when the block ends in order, and dropped when it raises.
+
+        Args:
+            machine: What is to speak on the connection.
+            url: Whom to connect to: only scheme, host and port count.
+            tls: How to verify the server of an `https` or `wss` URL; the system's trust by
+                default.
+            policy: Which addresses may be connected to.
+
+        Raises:
+            OSError: There is no connection to be had.
+        """
+        return self._runtime.connect(machine, url, tls=tls, policy=policy)
+
+    def run(
+        self,
+        machine: CallMachine[CommandT],
+        *,
+        policy: AddressPolicy = PUBLIC_ONLY,
+        tls: SSLContext | None = None,
+        limits: Limits = _LIMITS,
+    ) -> AbstractAsyncContextManager[Role[CommandT]]:
+        """Run a role, for the time of the block: make its calls, keep its time.
+
+        Args:
+            machine: A hub, publisher, subscriber, receiver or sender.
+            policy: Which addresses it may call. Others choose them, so only public ones by
+                default.
+            tls: How to verify servers; the system's trust by default.
+            limits: The bounds of the connections that it calls over.
+        """
+        return self._runtime.run(machine, self._runtime.pool(limits=limits, policy=policy, tls=tls))
+
+    def serve(
+        self,
+        site: Site,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: SSLContext | None = None,
+        policy: AddressPolicy = PUBLIC_ONLY,
+        grace: float = 5.0,
+    ) -> AbstractAsyncContextManager[Server]:
+        """Serve a site for the time of the block, then let the peers go in order.
+
+        Args:
+            site: What is found where.
+            host: The address to listen on.
+            port: The port to listen on; 0 lets the system choose, `Server.port` says which.
+            tls: The server's certificate; without one it speaks plain HTTP.
+            policy: Which addresses the site's roles may call.
+            grace: Seconds that peers get at the end to finish what they are doing.
+        """
+        pools = partial(self._pool, policy=policy, tls=None)
+        return self._runtime.serve(site, pools, host=host, port=port, tls=tls, grace=grace)
+
+    def _pool(self, *, policy: AddressPolicy, tls: SSLContext | None) -> Pool:
+        return self._runtime.pool(limits=_LIMITS, policy=policy, tls=tls)
+
+    @asynccontextmanager
+    async def connect_websocket(
+        self,
+        url: str,
+        *,
+        tls: SSLContext | None = None,
+        policy: AddressPolicy = ANYWHERE,
+        **options: Any,  # noqa: ANN401  # those of the machine
+    ) -> AsyncIterator[StreamSession[Any]]:
+        """Open a WebSocket, for the time of the block.
+
+        Iterate over it for messages; send it strings, bytes, messages.
+
+        Args:
+            url: `ws` or `wss`.
+            tls: How to verify the server of a `wss` URL; the system's trust by default.
+            policy: Which addresses may be connected to.
+            options: Those of `websocket.ClientConnection`.
+
+        Raises:
+            OSError: There is no connection to be had.
+            HandshakeRejected: The server does not want one.
+        """
+        machine = websocket.ClientConnection(url, **options)
+        async with self.connect(machine, url, tls=tls, policy=policy) as connection:
+            await _opened(connection)
+            yield connection
+
+    def connect_sse(
+        self,
+        url: str,
+        *,
+        tls: SSLContext | None = None,
+        policy: AddressPolicy = ANYWHERE,
+        **options: Any,  # noqa: ANN401  # those of the machine
+    ) -> EventSource:
+        """Follow a stream of Server-Sent Events, over as many connections as it takes.
+
+        Iterate over what this returns for messages. Where the loop may be left early, do it
+        inside of `async with`, which drops the connection at once.
+
+        Args:
+            url: `http` or `https`.
+            tls: How to verify the server of an `https` URL; the system's trust by default.
+            policy: Which addresses may be connected to.
+            options: Those of `sse.Client`.
+        """
+        return self._runtime.event_source(
+            sse.Client(url, **options), self._pool(tls=tls, policy=policy)
+        )
+
+    async def send_webhook(
+        self,
+        url: str,
+        message: Message,
+        scheme: webhook.Scheme,
+        *,
+        schedule: Schedule = _SOON,
+        tls: SSLContext | None = None,
+        policy: AddressPolicy = PUBLIC_ONLY,
+    ) -> webhook.Delivered:
+        """Deliver one message, and wait until it is there.
+
+        Args:
+            url: The endpoint.
+            message: What to deliver; schemes with a delivery id need its `id`.
+            scheme: How to sign it.
+            schedule: When to try again; after about half a minute it is given up by default.
+            tls: How to verify the endpoint; the system's trust by default.
+            policy: Which addresses may be connected to. Others choose endpoints, so only public
+                ones by default.
+
+        Raises:
+            EventprotoError: The outcome of the last attempt.
+        """
+        sender = webhook.Sender(url, scheme, schedule=schedule)
+        async with self.run(sender, tls=tls, policy=policy) as role:
+            return await _delivered(role, message)
+
+    async def publish(
+        self,
+        topic: str,
+        *,
+        hubs: Iterable[str],
+        tls: SSLContext | None = None,
+        policy: AddressPolicy = ANYWHERE,
+    ) -> None:
+        """Tell WebSub hubs that a topic has news; they fetch it and tell its subscribers.
+
+        Args:
+            topic: The topic's URL, the one that it calls itself (`rel=self`).
+            hubs: Those that the topic advertises.
+            tls: How to verify the hubs; the system's trust by default.
+            policy: Which addresses may be connected to.
+
+        Raises:
+            EventprotoError: A hub does not want to know, or cannot be reached.
+        """
+        pool = self._pool(tls=tls, policy=policy)
+        try:
+            await _ping(pool, hubs, topic)
+        finally:
+            pool.close()
+
+    @asynccontextmanager
+    async def subscribe(
+        self,
+        url: str,
+        *,
+        callback: str,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: SSLContext | None = None,
+        policy: AddressPolicy = PUBLIC_ONLY,
+        lease_seconds: int | None = None,
+        **options: Any,  # noqa: ANN401  # those of the machine
+    ) -> AsyncIterator[Role[Any]]:
+        """Follow a resource over WebSub, for the time of the block.
+
+        Iterate over it for the messages that hubs deliver. Each is accepted when the next one is
+        asked for.
+
+        Args:
+            url: The resource; its hubs and topic are found from there.
+            callback: The URL, up to a `/`, under which hubs reach the server that this starts.
+            host: The address that it listens on.
+            port: The port that it listens on.
+            tls: The server's certificate; without one it speaks plain HTTP.
+            policy: Which addresses may be connected to. Resources choose their hubs, so only public
+                ones by default.
+            lease_seconds: What to ask the hub for.
+            options: Those of `websub.Subscriber`.
+        """
+        subscriber = websub.Subscriber(callback, **options)
+        site = Site({"/": subscriber})
+        async with self.serve(site, host=host, port=port, tls=tls, policy=policy) as server:
+            session = server.session(subscriber)
+            await session.send(websub.Subscribe(url, lease_seconds=lease_seconds))
+            yield session
+
+
+async def _opened(session: Session[Any]) -> None:
+    """Wait until a session is open, or raise why it is not."""
+    event = await session.next_event()
+    if isinstance(event, Closed):
+        raise event.error or ConnectionLost("the connection was closed before it was open")
+
+
+async def _delivered(role: Role[Any], message: Message) -> webhook.Delivered:
+    """Have a sender deliver a message; raise the outcome of the last attempt if it cannot."""
+    await role.send(message)
+    async for event in role.events():
+        if isinstance(event, webhook.Delivered):
+            return event
+        if isinstance(event, webhook.DeliveryFailed) and event.final:
+            _raise_unless_ok(event.outcome)
+    msg = "the sender has closed"
+    raise ConnectionLost(msg)
+
+
+async def _ping(pool: Pool, hubs: Iterable[str], topic: str) -> None:
+    """Tell hubs that a topic has news."""
+    for hub in hubs:
+        _raise_unless_ok(await pool.request(websub.publish_request(hub, topic)))
+
+
+def _raise_unless_ok(outcome: Response | Exception) -> None:
+    if isinstance(outcome, Exception):
+        raise outcome
+    if not outcome.ok:
+        msg = f"expected a status of success, got {outcome.status}: {outcome.body[:200]!r}"
+        raise RemoteProtocolError(msg, code=outcome.status)

@@ -1,0 +1,65 @@
+"""WebSocket (RFC 6455): frames, the opening handshake, and both ends of a connection.
+
+`ClientConnection` and `ServerConnection` are all of it, from the first byte on a TCP connection
+to the last. `Connection` is what comes after the handshake, for those whose HTTP is somebody
+else's: `accept` and `connect` take and give headers. `FrameDecoder` and `encode_frame` are for
+those who need nothing but frames::
+
+    request, handshake = websocket.connect("ws://example.com/chat")
+    response, server = websocket.accept(request)
+    client = handshake.finish(response)
+
+    client.send("hello", now=0.0)
+    server.receive(client.next_output(), now=0.0)
+    print(server.next_event())  # Text(text='hello')
+
+A connection takes what it reports: `Text`, `Binary`, `Ping`, `Pong` and `Close` are events and
+commands. Pings are answered, fragments are joined, masks come and go, silent peers are asked for
+a sign of life, and slow ones are not waited for; all that an application does is talk.
+
+Where the specification leaves a choice, this package has decided:
+
+- A Close is answered with its own code, once the application has taken what came before it and
+  asks for more. So whatever was received can still be answered.
+- So is a violation: what is valid before it is delivered first, and its Close says why.
+- Text is checked as it comes. What cannot become UTF-8 fails the connection at the first byte that
+  says so, also within an unfinished frame.
+- Messages that arrive after this side has sent its Close are still delivered.
+- When Pings come faster than Pongs can be written, only the newest are answered.
+- Extensions are neither offered nor accepted yet.
+"""
+
+from eventproto.websocket._close import CloseCode
+from eventproto.websocket._connection import Connection, Role
+from eventproto.websocket._events import Binary, Close, Opened, Ping, Pong, Sendable, Text
+from eventproto.websocket._frames import Frame, FrameDecoder, Opcode, encode_frame
+from eventproto.websocket._handshake import ClientHandshake, accept, connect
+from eventproto.websocket._limits import Limits
+from eventproto.websocket._mask import apply_mask
+from eventproto.websocket._opening import ClientConnection, ServerConnection
+from eventproto.websocket._states import State
+
+__all__ = [
+    "Binary",
+    "ClientConnection",
+    "ClientHandshake",
+    "Close",
+    "CloseCode",
+    "Connection",
+    "Frame",
+    "FrameDecoder",
+    "Limits",
+    "Opcode",
+    "Opened",
+    "Ping",
+    "Pong",
+    "Role",
+    "Sendable",
+    "ServerConnection",
+    "State",
+    "Text",
+    "accept",
+    "apply_mask",
+    "connect",
+    "encode_frame",
+]

@@ -1,0 +1,91 @@
+"""What the two ends say to each other, and that the connection is open."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from typing_extensions import override
+
+from eventproto._event import Event, Message
+from eventproto._value import value
+from eventproto.http import Request, Response
+
+__all__ = ["Binary", "Close", "Opened", "Ping", "Pong", "Sendable", "Text"]
+
+
+@value()
+class Text(Event):
+    """A message of text: received, or to be sent."""
+
+    text: str
+
+    @override
+    def message(self) -> Message:
+        """The text as UTF-8, with content type `text/plain;charset=utf-8`."""
+        return Message.of_text(self.text)
+
+
+@value()
+class Binary(Event):
+    """A message of bytes: received, or to be sent."""
+
+    data: bytes
+
+    @override
+    def message(self) -> Message:
+        """The bytes, with content type `application/octet-stream`."""
+        return Message(data=self.data, content_type="application/octet-stream")
+
+
+@value()
+class Ping(Event):
+    """The peer asks for a sign of life, which it gets at once; or is to be asked.
+
+    Attributes:
+        payload: At most 125 bytes, which come back in the Pong.
+    """
+
+    payload: bytes = b""
+
+
+@value()
+class Pong(Event):
+    """The peer gives a sign of life; or is to be given one that it has not asked for.
+
+    Attributes:
+        payload: At most 125 bytes: those of a Ping, if it answers one.
+    """
+
+    payload: bytes = b""
+
+
+@value()
+class Close(Event):
+    """The peer has nothing more to say, and no other message follows; or this side has.
+
+    Attributes:
+        code: See `CloseCode`. 1005 stands for a Close without a code, either way.
+        reason: For people to read; at most 123 bytes of UTF-8 to be sent.
+    """
+
+    code: int = 1000
+    reason: str = ""
+
+
+@value()
+class Opened(Event):
+    """The opening handshake is done.
+
+    Attributes:
+        subprotocol: What both sides have agreed to speak, or None.
+        request: What the client asked.
+        response: What the server answered.
+    """
+
+    subprotocol: str | None
+    request: Request
+    response: Response
+
+
+Sendable: TypeAlias = Text | Binary | Ping | Pong | Close | Message | str | bytes
+"""What an open connection can be told to send."""

@@ -1,0 +1,48 @@
+"""The bounds of a WebSocket connection."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+
+from eventproto._errors import LocalProtocolError
+from eventproto._value import value
+
+__all__ = ["Limits"]
+
+
+@value(kw_only=True)
+class Limits:
+    """How much, and how slowly, a peer may send on one connection.
+
+    A connection holds the message that is arriving, the events that nobody has taken and what one
+    `receive` brought: at most `message_size` bytes, and as much again while it makes an event.
+
+    Attributes:
+        message_size: Bytes of one message, text as UTF-8 (1009). 1 MiB, as `websockets`.
+        frame_size: Bytes of one frame (1009). Frames are not held, so this costs no memory: it
+            bounds how long one frame can keep a Ping or a Close behind it from coming through.
+            16 MiB.
+        pongs: How many Pings are answered that came while nothing could be written; of more than
+            that, only the newest (RFC 6455, 5.5.3). 16, which is 2 KiB.
+        open_time: Seconds for the opening handshake.
+        close_time: Seconds to wait for the peer's Close, and then for the end of its stream.
+        ping_interval: Seconds without anything from the peer after which it is sent a Ping.
+            `math.inf` for never. 20, less than common proxies let a connection idle.
+        ping_timeout: Seconds after such a Ping in which the peer must send something (1011).
+    """
+
+    message_size: int = 1024 * 1024
+    frame_size: int = 16 * 1024 * 1024
+    pongs: int = 16
+    open_time: float = 10.0
+    close_time: float = 10.0
+    ping_interval: float = 20.0
+    ping_timeout: float = 20.0
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            limit = getattr(self, each.name)
+            if not 0 < limit < math.inf and (each.name, limit) != ("ping_interval", math.inf):
+                msg = f"limit {each.name} must be positive and finite, got {limit!r}"
+                raise LocalProtocolError(msg)

@@ -1,0 +1,317 @@
+"""The hub: verifies subscribers, and distributes to them what publishers have (5, 6, 7)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Hashable
+from itertools import count
+from typing import Final, Literal, TypeAlias
+
+from typing_extensions import override
+
+from eventproto._errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from eventproto._event import Message
+from eventproto._machine import End
+from eventproto._retry import Entropy, Schedule, Steps
+from eventproto.http import Call, Headers, Request, Response
+from eventproto.websub._callbacks import (
+    Content,
+    Denial,
+    Verification,
+    content_request,
+    denial_request,
+    hub_links,
+    verification_request,
+)
+from eventproto.websub._events import (
+    Delivered,
+    DeliveryFailed,
+    FetchFailed,
+    Subscribed,
+    SubscriptionEnded,
+    VerificationFailed,
+)
+from eventproto.websub._limits import Limits
+from eventproto.websub._redirects import REDIRECTS, redirected
+from eventproto.websub._requests import (
+    PublishRequest,
+    SubscriptionRequest,
+    parse_hub_request,
+    refusal,
+)
+from eventproto.websub._retrying import RetryingMachine
+from eventproto.websub._signature import METHODS, Method
+from eventproto.websub._tasks import Deliver, Deny, Fetch, Grant, Key, Task, Verify, key_of
+from eventproto.websub._urls import checked_url, normalized
+
+__all__ = ["DELIVERY_SCHEDULE", "Hub"]
+
+_Command: TypeAlias = Message | End
+_Admit: TypeAlias = Callable[[SubscriptionRequest], str | None]
+
+DELIVERY_SCHEDULE: Final[Schedule] = Steps((2.0, 15.0, 120.0, 900.0, 3600.0, 14_400.0), jitter=0.2)
+"""How long a hub waits before it delivers or fetches again: seven attempts in five hours."""
+
+
+class Hub(RetryingMachine[_Command, Task]):
+    """Takes subscriptions and publish requests at one URL.
+
+    A request to subscribe or to unsubscribe is accepted (202) if it is well-formed and then
+    verified with its callback; it changes nothing before that (`Subscribed`, `SubscriptionEnded`,
+    `VerificationFailed`). A publish request, with the topic as `hub.topic` or `hub.url`, has the
+    hub fetch the topic, if it has subscribers, and deliver to all of them what it got. Sending a
+    `Message` delivers its data to the subscribers of its `source`, without a fetch.
+
+    Each delivery is a task of its own: none waits for another one, and one that is tried again
+    may come after a later one (`Delivered`, `DeliveryFailed`). 410 ends a subscription; nothing
+    else does before its lease is over.
+
+    `End` gives up what was not delivered, and closes.
+
+    Args:
+        url: Where the hub is: calls to any path but this one are answered with 404.
+        admit: Decides about a subscription before it is verified: None admits it, and a string is
+            the reason why it is denied, which its subscriber is told (5.2). Admits all by default.
+        method: What to sign with; subscribers from before WebSub know only `"sha1"`.
+        schedule: How long to wait before a delivery or a fetch is tried again.
+        entropy: For challenges, and the jitter in the schedule.
+        limits: How much is held, and for how long.
+
+    Raises:
+        LocalProtocolError: The URL is none, or the method is unknown.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        admit: _Admit = lambda _: None,
+        method: Method = "sha256",
+        schedule: Schedule = DELIVERY_SCHEDULE,
+        entropy: Entropy = os.urandom,
+        limits: Limits = Limits(),
+    ) -> None:
+        super().__init__(schedule, entropy)
+        if method not in METHODS:
+            msg = f"method must be one of {', '.join(METHODS)}, got {method!r}"
+            raise LocalProtocolError(msg)
+        self._url = checked_url(url, "url")
+        self._path = Request("POST", url).path
+        self._admit = admit
+        self._method: Method = method
+        self._limits = limits
+        self._grants: dict[Key, Grant] = {}
+        self._keys: dict[str, dict[Key, None]] = {}  # of the grants, by topic
+        self._changed: set[str] = set()  # topics that changed again while they are being fetched
+        self._numbers = count()
+
+    # What the application and other parties ask for.
+
+    @override
+    def _on_send(self, command: _Command) -> None:
+        match command:
+            case Message(source=None):
+                msg = "a message for subscribers needs their topic as its source"
+                raise LocalProtocolError(msg)
+            case Message(source=str(topic)):
+                self._distribute(topic, Content.of_message(command))
+            case End():
+                self._close()
+            case _:
+                msg = f"a hub takes no {type(command).__name__}"
+                raise LocalProtocolError(msg)
+
+    @override
+    def _on_call(self, call: Call) -> None:
+        try:
+            response = self._called(call.request)
+        except RemoteProtocolError as error:
+            response = refusal(error, allow="POST")
+        self._answer(call.token, response)
+
+    def _called(self, request: Request) -> Response:
+        if request.path != self._path:
+            msg = "this is not the hub"
+            raise RemoteProtocolError(msg, code=404)
+        asked = parse_hub_request(request, self._limits)
+        if isinstance(asked, PublishRequest):
+            for topic in asked.topics:
+                self._fetch(topic)
+            return Response(204)  # what hubs have said since PubSubHubbub 0.3
+        self._subscribe(asked)
+        return Response(202)
+
+    # Subscriptions.
+
+    def _subscribe(self, asked: SubscriptionRequest) -> None:
+        key = key_of(asked.topic, asked.callback)
+        name = ("verify", key)
+        waiting = self._count[Verify] + self._count[Deny]
+        if name not in self._attempts and waiting >= self._limits.verifications:
+            msg = f"{self._limits.verifications} requests are being verified, try again later"
+            raise LimitExceeded(msg, code=503, limit="verifications")
+        subscribing = asked.mode == "subscribe"
+        room = self._limits.subscriptions - len(self._grants) - waiting
+        if subscribing and key not in self._grants and room <= 0:
+            msg = f"this hub takes no more than {self._limits.subscriptions} subscriptions"
+            raise LimitExceeded(msg, code=503, limit="subscriptions")
+        reason = self._admit(asked) if subscribing else None
+        if reason is not None:
+            self._begin(name, Deny(asked.callback, Denial(asked.topic, reason)))
+            return
+        intent = Verification(
+            asked.mode,
+            asked.topic,
+            self._entropy(16).hex(),
+            self._lease(asked.lease_seconds) if subscribing else None,
+        )
+        self._begin(name, Verify(asked, intent))
+
+    def _lease(self, wanted: int | None) -> int:
+        limits = self._limits
+        return max(limits.lease_minimum, min(wanted or limits.lease_default, limits.lease_maximum))
+
+    def _verified(self, task: Verify, outcome: Response | Exception) -> None:
+        asked, intent = task.request, task.intent
+        key = key_of(asked.topic, asked.callback)
+        if not task.is_confirmed_by(outcome):
+            self._events.append(VerificationFailed(asked.topic, asked.callback, outcome))
+        elif intent.lease_seconds is None:
+            self._end(key, "unsubscribed")
+        else:
+            expires = self._now + intent.lease_seconds
+            self._grants[key] = Grant(asked.topic, asked.callback, asked.secret, expires)
+            self._keys.setdefault(key[0], {})[key] = None
+            self._timers.set(("lease", key), expires)
+            event = Subscribed(asked.topic, asked.callback, intent.lease_seconds)
+            self._events.append(event)
+
+    def _end(self, key: Key, reason: Literal["unsubscribed", "expired", "gone"]) -> None:
+        grant = self._grants.pop(key, None)
+        if grant is None:
+            return  # it was asked to end once more
+        self._timers.stop(("lease", key))
+        del self._keys[key[0]][key]
+        if not self._keys[key[0]]:
+            del self._keys[key[0]]
+        self._events.append(SubscriptionEnded(grant.topic, grant.callback, reason))
+
+    @override
+    def _on_timeout(self, timer: Hashable) -> None:
+        match timer:
+            case ("lease", (str(topic), str(callback))):
+                self._end((topic, callback), "expired")
+            case _:
+                super()._on_timeout(timer)
+
+    # Content.
+
+    def _fetch(self, topic: str) -> None:
+        if normalized(topic) not in self._keys:
+            return
+        name = ("fetch", normalized(topic))
+        if self._under_way(name):
+            # However many requests come, one fetch after this one has all that they mean.
+            self._changed.add(normalized(topic))
+        else:
+            self._begin(name, Fetch(topic, topic))
+
+    def _fetched(self, task: Fetch, outcome: Response | Exception) -> Exception | Response | None:
+        failure = self._take_fetched(task, outcome)
+        topic = normalized(task.topic)
+        if topic in self._changed and ("fetch", topic) not in self._attempts:
+            self._changed.remove(topic)
+            self._begin(("fetch", topic), Fetch(task.topic, task.topic))
+            return None
+        return failure
+
+    def _take_fetched(
+        self, task: Fetch, outcome: Response | Exception
+    ) -> Response | Exception | None:
+        if isinstance(outcome, Exception):
+            return outcome
+        if outcome.status in REDIRECTS:
+            followed = task.redirects
+            try:
+                url = redirected(outcome, task.url, followed=followed, limits=self._limits)
+            except RemoteProtocolError as error:
+                return error
+            self._begin(("fetch", normalized(task.topic)), Fetch(task.topic, url, followed + 1))
+            return None
+        if not outcome.ok:
+            return outcome
+        size = self._limits.content_size
+        if len(outcome.body) > size:
+            msg = f"content may have {size} bytes, {task.url} has {len(outcome.body)}"
+            return LimitExceeded(msg, code=413, limit="content_size")
+        self._distribute(task.topic, Content.of_response(outcome))
+        return None
+
+    def _distribute(self, topic: str, content: Content) -> None:
+        for key in self._keys.get(normalized(topic), ()):
+            grant = self._grants[key]
+            if self._count[Deliver] < self._limits.deliveries:
+                self._begin(("deliver", next(self._numbers)), Deliver(grant, content))
+            else:
+                msg = f"{self._limits.deliveries} deliveries are owed already"
+                error = LimitExceeded(msg, code=503, limit="deliveries")
+                self._events.append(DeliveryFailed(grant.topic, grant.callback, error, None))
+
+    def _delivered(
+        self, grant: Grant, outcome: Response | Exception
+    ) -> Response | Exception | None:
+        if isinstance(outcome, Response) and outcome.status == 410:
+            self._end(grant.key, "gone")
+            return None
+        if isinstance(outcome, Exception) or not outcome.ok:
+            return outcome
+        self._events.append(Delivered(grant.topic, grant.callback))
+        return None
+
+    # Tasks.
+
+    @override
+    def _request(self, task: Task) -> Request | None:
+        match task:
+            case Verify(asked, intent):
+                return verification_request(asked.callback, intent)
+            case Deny(callback, denial):
+                return denial_request(callback, denial)
+            case Fetch(_, url):
+                # What is signed and delivered is what the publisher wrote, not a coding of it.
+                return Request("GET", url, Headers({"Accept-Encoding": "identity"}))
+            case Deliver(grant, content):
+                return self._delivery(grant.key, content)
+
+    def _delivery(self, key: Key, content: Content) -> Request | None:
+        grant = self._grants.get(key)  # the secret may have changed since
+        if grant is None:
+            return None
+        links = hub_links([self._url], grant.topic)
+        return content_request(
+            grant.callback, content, links=links, secret=grant.secret, method=self._method
+        )
+
+    @override
+    def _finish(self, task: Task, outcome: Response | Exception) -> Response | Exception | None:
+        match task:
+            case Verify():
+                self._verified(task, outcome)
+                return None
+            case Deny():
+                return None  # nothing hangs on it
+            case Fetch():
+                return self._fetched(task, outcome)
+            case Deliver(grant):
+                return self._delivered(grant, outcome)
+
+    @override
+    def _report(self, task: Task, failure: Response | Exception, retry_in: float | None) -> None:
+        match task:
+            case Fetch(topic):
+                self._events.append(FetchFailed(topic, failure, retry_in))
+            case Deliver(grant):
+                event = DeliveryFailed(grant.topic, grant.callback, failure, retry_in)
+                self._events.append(event)
+            case Verify() | Deny():
+                raise AssertionError(task, failure)  # not tried again

@@ -1,0 +1,75 @@
+"""URLs as WebSub writes them: absolute, http or https, without a fragment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import quote, urldefrag, urlencode, urljoin
+
+from eventproto._errors import LocalProtocolError
+from eventproto.http import Request
+
+__all__ = ["appended", "checked_url", "is_usable", "normalized", "resolved"]
+
+# What a document may name in more than this is an attack on whoever joins it with a base.
+_LONGEST: Final = 4096
+_WHITE_SPACE: Final = " \t\n\f\r"
+_LEGAL: Final = "!#$%&'()*+,/:;=?@[]^`{|}~"
+_ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}").sub
+_UNRESERVED: Final = re.compile(r"[A-Za-z0-9\-._~]").fullmatch
+
+
+def is_usable(url: str) -> bool:
+    """Whether this is a URL that can be called and compared."""
+    try:
+        request = Request("GET", url)
+    except LocalProtocolError:
+        return False
+    return request.scheme in {"http", "https"} and "#" not in url
+
+
+def checked_url(url: str, name: str) -> str:
+    """The same URL; `name` is what to call it in an error.
+
+    Raises:
+        LocalProtocolError: It is not usable.
+    """
+    if not is_usable(url):
+        msg = f"{name} must be an absolute http or https URL without a fragment, got {url!r}"
+        raise LocalProtocolError(msg)
+    return url
+
+
+def resolved(base: str, reference: str) -> str | None:
+    """What a reference leads to, without its fragment; None if that is nothing to call.
+
+    What is not ASCII is percent-encoded, as browsers do.
+    """
+    reference = reference.strip(_WHITE_SPACE)
+    if len(reference) > _LONGEST:
+        return None
+    try:
+        url = quote(urldefrag(urljoin(base, reference)).url, safe=_LEGAL)
+    except ValueError:
+        return None
+    return url if is_usable(url) else None
+
+
+def normalized(url: str) -> str:
+    """A URL to compare others with: what need not be percent-encoded is not.
+
+    "Hubs MUST always decode non-reserved characters for these URL parameters" (5.1.1).
+    """
+    return _ENCODED(_decoded, url)
+
+
+def appended(url: str, parameters: Iterable[tuple[str, str]]) -> str:
+    """A URL with more parameters, behind those that it has and that stay as they are (5.1.1)."""
+    separator = "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"
+    return f"{url}{separator}{urlencode(tuple(parameters))}"
+
+
+def _decoded(match: re.Match[str]) -> str:
+    character = chr(int(match[0][1:], 16))
+    return character if _UNRESERVED(character) else match[0].upper()

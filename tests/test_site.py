@@ -1,0 +1,215 @@
+"""A site as a machine: what is found where, and one connection through all that it may become."""
+
+from __future__ import annotations
+
+import pytest
+
+from eventproto import (
+    EOF,
+    Closed,
+    ClosedError,
+    ConnectionLost,
+    End,
+    LocalProtocolError,
+    Message,
+)
+from eventproto.http import Limits, Request, Response, Result
+from eventproto.site import EventStream, Opened, Routed, Site, SiteConnection, WebSocket
+from eventproto.sse import ServerSentEvent
+from eventproto.testing import Transcript, check_chunking, feed
+from eventproto.webhook import Receiver, StandardWebhooks
+from eventproto.websocket import Close, Text
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+GET = b"GET %s HTTP/1.1\r\nHost: site.test\r\n\r\n"
+UPGRADE = (
+    b"GET /socket HTTP/1.1\r\nHost: site.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+HELLO = b"\x81\x85\0\0\0\0hello"  # masked with zeros
+
+
+async def handler(session: object, request: Request) -> None:
+    """Never run here: machines run nothing."""
+
+
+RECEIVER = Receiver(StandardWebhooks(SECRET))
+STREAM = EventStream(handler, heartbeat=5, retry=700)
+SOCKET = WebSocket(handler, origins=["https://site.test"])
+SITE = Site({"/hooks": RECEIVER, "/events": STREAM, "/socket": SOCKET, "/below/": RECEIVER})
+
+
+def connection(site: Site = SITE) -> SiteConnection:
+    """A new connection to the site."""
+    return SiteConnection(site)
+
+
+def output(machine: SiteConnection) -> bytes:
+    """All that the machine has to write; an EOF shows as such."""
+    chunks = iter(machine.next_output, None)
+    return b"".join(b"<EOF>" if chunk is EOF else chunk for chunk in chunks)
+
+
+@pytest.mark.parametrize(
+    ("path", "endpoint"),
+    [
+        ("/hooks", RECEIVER),
+        ("/events", STREAM),
+        ("/hooks/", None),
+        ("/hook", None),
+        ("/", None),
+        ("/below", None),
+        ("/below/", RECEIVER),
+        ("/below/this/and/that", RECEIVER),
+    ],
+)
+def test_find(path: str, endpoint: object) -> None:
+    """A path that ends with a slash takes what is below it; any other one only itself."""
+    assert SITE.find(path) is endpoint
+
+
+def test_find_prefers_the_longest_path() -> None:
+    """The root takes what nobody else does."""
+    site = Site({"/": RECEIVER, "/a/": STREAM, "/a/b": SOCKET})
+
+    assert site.find("/a/b") is SOCKET
+    assert site.find("/a/b/c") is STREAM
+    assert site.find("/b") is RECEIVER
+
+
+@pytest.mark.parametrize("path", ["hooks", "", "/hooks"])
+def test_add_refuses(path: str) -> None:
+    """A path starts with a slash, and means one thing."""
+    with pytest.raises(LocalProtocolError, match="a path starts with /"):
+        Site({"/hooks": RECEIVER}).add(path, STREAM)
+
+
+def test_roles_are_told_once() -> None:
+    """Sessions are made for each peer, roles once for the site."""
+    assert SITE.roles == (RECEIVER,)
+
+
+def test_what_is_not_there_is_404() -> None:
+    """And the connection goes on."""
+    transcript = feed(connection(), [GET % b"/nothing", GET % b"/hooks"])
+
+    assert transcript.output.startswith(b"HTTP/1.1 404")
+    assert transcript.events == (Routed(RECEIVER, transcript.events[0].call),)
+
+
+def test_a_call_is_routed_and_answered() -> None:
+    """Its result goes out under its token."""
+    machine = feed(connection(), []).machine
+    machine.receive(GET % b"/below/x", 1)
+    event = machine.next_event()
+    assert isinstance(event, Routed)
+    assert event.call.request.url == "http://site.test/below/x"
+
+    machine.send(Result(event.call.token, Response.of_text(200, "hello")), 2)
+
+    assert output(machine).endswith(b"\r\n\r\nhello")
+
+
+def test_a_stream_is_opened() -> None:
+    """The head goes out at once, then what the application sends, then heartbeats."""
+    transcript = feed(connection(), [GET % b"/events"])
+    machine = transcript.machine
+    assert transcript.events == (Opened(STREAM, transcript.events[0].request),)
+    assert b"text/event-stream" in transcript.output
+    assert b"retry: 700\n" in transcript.output
+
+    machine.send(ServerSentEvent("one"), 1)
+    machine.send(Message.of_text("two"), 1)
+    assert output(machine).count(b"data: ") == 2
+
+    assert machine.deadline == 6
+    machine.handle_timeout(6)
+    assert b"\n:" in output(machine)
+
+
+def test_a_stream_ends_and_the_connection_goes_on() -> None:
+    """`End` is the stream's end; then there is HTTP again."""
+    machine = feed(connection(), [GET % b"/events"]).machine
+    machine.send(End(), 1)
+    assert output(machine) == b"0\r\n\r\n"
+    with pytest.raises(LocalProtocolError):
+        machine.send(ServerSentEvent("late"), 1)
+
+    machine.receive(GET % b"/nothing", 2)
+    assert machine.next_event() is None
+    assert output(machine).startswith(b"HTTP/1.1 404")
+
+
+def test_going_away_ends_the_stream_and_the_connection() -> None:
+    """What an application sends meanwhile is too late, not wrong."""
+    machine = feed(connection(), [GET % b"/events"]).machine
+    machine.send(End(going_away=True), 1)
+
+    assert output(machine) == b"0\r\n\r\n"
+    assert machine.next_event() == Closed()
+    assert machine.finished
+    with pytest.raises(ClosedError):
+        machine.send(ServerSentEvent("late"), 1)
+
+
+def test_a_client_that_leaves_its_stream() -> None:
+    """The application hears of it as the connection's last event."""
+    transcript = feed(connection(), [GET % b"/events", EOF])
+
+    assert isinstance(transcript.events[-1], Closed)
+    assert isinstance(transcript.events[-1].error, ConnectionLost)
+
+
+def test_head_of_a_stream_opens_none() -> None:
+    """The headers, and nobody to send to."""
+    transcript = feed(connection(), [(GET % b"/events").replace(b"GET", b"HEAD")])
+
+    assert b"text/event-stream" in transcript.output
+    assert transcript.events == ()
+
+
+def test_a_websocket_is_opened() -> None:
+    """What came behind the request is the WebSocket's."""
+    transcript = feed(connection(), [UPGRADE + HELLO])
+    machine = transcript.machine
+
+    assert transcript.output.startswith(b"HTTP/1.1 101")
+    assert transcript.events == (Opened(SOCKET, transcript.events[0].request), Text("hello"))
+
+    machine.send("back", 1)
+    assert output(machine) == b"\x81\x04back"
+    machine.send(Close(1000), 2)
+    assert output(machine) == b"\x88\x02\x03\xe8"
+
+
+def test_a_websocket_is_refused() -> None:
+    """A page from elsewhere gets 403, and the connection stays HTTP."""
+    refused = UPGRADE.replace(b"\r\n\r\n", b"\r\nOrigin: https://evil.test\r\n\r\n")
+    transcript = feed(connection(), [refused, GET % b"/hooks"])
+
+    assert transcript.output.startswith(b"HTTP/1.1 403")
+    assert isinstance(transcript.events[-1], Routed)
+
+
+def test_end_without_a_session_closes() -> None:
+    """An idle connection closes at once."""
+    machine = feed(connection(), []).machine
+    machine.send(End(going_away=True), 1)
+
+    assert machine.next_event() == Closed()
+    assert machine.finished
+    assert machine.deadline is None
+
+
+def test_limits_are_the_sites() -> None:
+    """A head that is too large is 431."""
+    site = Site(limits=Limits(head_size=100))
+    transcript = feed(connection(site), [b"GET /" + b"x" * 200, EOF])
+
+    assert transcript.output.startswith(b"HTTP/1.1 431")
+
+
+def test_any_chunking_gives_the_same() -> None:
+    """Through a 404, a call that is never answered, and a WebSocket."""
+    check_chunking(connection, GET % b"/nothing" + UPGRADE + HELLO)
+    check_chunking(connection, GET % b"/nothing" + GET % b"/hooks")
