@@ -23,7 +23,7 @@ def test_public_addresses_are_permitted(address: str) -> None:
         "169.254.169.254",  # cloud metadata
         "100.64.0.1",  # carrier-grade NAT
         "192.0.0.1",
-        "0.0.0.0",  # noqa: S104  # refused, not bound to
+        "0.0.0.0",  # refused, not bound to
         "::1",
         "::",
         "fe80::1%eth0",

@@ -16,7 +16,7 @@ from eventproto import (
 from eventproto.http import Limits, Request, Response, Result
 from eventproto.site import EventStream, Opened, Routed, Site, SiteConnection, WebSocket
 from eventproto.sse import ServerSentEvent
-from eventproto.testing import Transcript, check_chunking, feed
+from eventproto.testing import check_chunking, feed
 from eventproto.webhook import Receiver, StandardWebhooks
 from eventproto.websocket import Close, Text
 
@@ -158,6 +158,8 @@ def test_a_client_that_leaves_its_stream() -> None:
 
     assert isinstance(transcript.events[-1], Closed)
     assert isinstance(transcript.events[-1].error, ConnectionLost)
+    transcript.machine.handle_timeout(100)  # no heartbeat for nobody
+    assert transcript.machine.deadline is None
 
 
 def test_head_of_a_stream_opens_none() -> None:

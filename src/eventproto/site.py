@@ -72,6 +72,7 @@ class WebSocket:
 
 
 Endpoint: TypeAlias = EventStream | WebSocket | CallMachine[Any]
+"""What may be at a path: something that opens a session with each peer, or a role."""
 
 
 @value()
@@ -194,15 +195,16 @@ class SiteConnection(Layered[Any]):
             stream.handle_timeout(self._now)
             self._stream = (call, stream)
             self._events.append(Opened(endpoint, call.request))
-            self._pass_on()
+            self._pass_on(call, stream)
 
     @override
     def _on_send(self, command: Any) -> None:
         if self._stream is None:
             super()._on_send(command)
             return
-        self._stream[1].send(command, self._now)
-        self._pass_on()
+        call, stream = self._stream
+        stream.send(command, self._now)
+        self._pass_on(call, stream)
         if isinstance(command, End) and command.going_away:
             self._http.send(command, self._now)
 
@@ -210,8 +212,9 @@ class SiteConnection(Layered[Any]):
     def handle_timeout(self, now: float) -> None:
         super().handle_timeout(now)
         if self._stream is not None:
-            self._stream[1].handle_timeout(self._now)
-            self._pass_on()
+            call, stream = self._stream
+            stream.handle_timeout(self._now)
+            self._pass_on(call, stream)
 
     @property
     @override
@@ -219,11 +222,13 @@ class SiteConnection(Layered[Any]):
         deadlines = [super().deadline, self._stream[1].deadline if self._stream else None]
         return min((each for each in deadlines if each is not None), default=None)
 
-    def _pass_on(self) -> None:
+    @override
+    def _close(self, error: Exception | None = None) -> None:
+        self._stream = None
+        super()._close(error)
+
+    def _pass_on(self, call: Call, stream: sse.ServerStream) -> None:
         """Write what the stream has written as the body of the response that carries it."""
-        if self._stream is None:
-            return
-        call, stream = self._stream
         while (chunk := stream.next_output()) is not None:
             self._http.send(Body(call.token, chunk), self._now)
         if stream.finished:

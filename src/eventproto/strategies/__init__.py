@@ -6,5 +6,62 @@ strategy of something invalid draws it together with what must come of it. Needs
 """
 
 from eventproto.strategies._chunks import chunkings
+from eventproto.strategies._http import (
+    headers,
+    malformed_requests,
+    request_bytes,
+    requests,
+    responses,
+)
+from eventproto.strategies._messages import cloud_events, messages
+from eventproto.strategies._sse import (
+    oversized_sse_streams,
+    server_sent_events,
+    sse_streams,
+    unsendable_sse_events,
+)
+from eventproto.strategies._webhook import (
+    SignedDelivery,
+    refused_deliveries,
+    signed_deliveries,
+    webhook_messages,
+    webhook_secrets,
+)
+from eventproto.strategies._websub import (
+    SignedContent,
+    discoverable_responses,
+    refused_hub_requests,
+    refused_signatures,
+    signed_contents,
+    subscription_requests,
+    web_urls,
+    websub_secrets,
+)
 
-__all__ = ["chunkings"]
+__all__ = [
+    "SignedContent",
+    "SignedDelivery",
+    "chunkings",
+    "cloud_events",
+    "discoverable_responses",
+    "headers",
+    "malformed_requests",
+    "messages",
+    "oversized_sse_streams",
+    "refused_deliveries",
+    "refused_hub_requests",
+    "refused_signatures",
+    "request_bytes",
+    "requests",
+    "responses",
+    "server_sent_events",
+    "signed_contents",
+    "signed_deliveries",
+    "sse_streams",
+    "subscription_requests",
+    "unsendable_sse_events",
+    "web_urls",
+    "webhook_messages",
+    "webhook_secrets",
+    "websub_secrets",
+]

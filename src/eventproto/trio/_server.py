@@ -91,8 +91,7 @@ async def _accept(
     """Start a task for each connection, until the scope that this reports is cancelled."""
     with trio.CancelScope() as scope:
         task_status.started(scope)
-        if tls is None:
-            await trio.serve_listeners(handler, listeners, handler_nursery=nursery)
-        else:
+        secured: list[Any] = list(listeners)
+        if tls is not None:
             secured = [trio.SSLListener(each, tls, https_compatible=True) for each in listeners]
-            await trio.serve_listeners(handler, secured, handler_nursery=nursery)
+        await trio.serve_listeners(handler, secured, handler_nursery=nursery)
