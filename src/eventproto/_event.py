@@ -117,7 +117,6 @@ class Message:
 _OPTIONAL: Final = ("id", "source", "subject", "content_type")
 _RESERVED: Final = frozenset(
     {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"}
-    | {"database64", "data_base64"}
 )
 
 

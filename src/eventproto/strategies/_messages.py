@@ -144,6 +144,5 @@ def _extension_names() -> st.SearchStrategy[str]:
 
 # What `Message` refuses as the name of an extension.
 _ATTRIBUTES = frozenset(
-    {"specversion", "id", "source", "type", "subject", "time", "datacontenttype"}
-    | {"data", "database64"}
+    {"specversion", "id", "source", "type", "subject", "time", "datacontenttype"} | {"data"}
 )

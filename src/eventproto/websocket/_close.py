@@ -8,7 +8,7 @@ from typing import Final
 from eventproto._errors import LocalProtocolError, RemoteProtocolError
 from eventproto.websocket._events import Close
 
-__all__ = ["CloseCode", "decode_close", "encode_close", "reason_for"]
+__all__ = ["CloseCode", "decode_close", "encode_close", "last_words"]
 
 
 class CloseCode(IntEnum):
@@ -85,6 +85,8 @@ def decode_close(payload: bytes) -> Close:
         raise RemoteProtocolError(msg, code=CloseCode.INVALID_FRAME_PAYLOAD_DATA) from error
 
 
-def reason_for(error: Exception) -> str:
-    """What a Close frame may say about an error, as far as it fits."""
-    return str(error).encode(errors="replace")[:_LONGEST_REASON].decode(errors="ignore")
+def last_words(error: Exception) -> Close:
+    """What tells the peer why this side fails the connection, as far as it fits."""
+    code = error.code if isinstance(error, RemoteProtocolError) else CloseCode.INTERNAL_ERROR
+    reason = str(error).encode(errors="replace")[:_LONGEST_REASON]
+    return Close(code, reason.decode(errors="ignore"))

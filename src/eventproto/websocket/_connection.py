@@ -17,14 +17,13 @@ from eventproto._errors import (
     EventprotoError,
     LocalProtocolError,
     PeerTimeout,
-    RemoteProtocolError,
 )
 from eventproto._event import Event, Message
 from eventproto._machine import EOF, Chunk, End, Machine
 from eventproto._retry import Entropy
-from eventproto.websocket._close import CloseCode, decode_close, encode_close, reason_for
+from eventproto.websocket._close import CloseCode, decode_close, encode_close, last_words
 from eventproto.websocket._events import Binary, Close, Ping, Pong, Sendable, Text
-from eventproto.websocket._frames import Frame, FrameDecoder, Opcode, encode_frame
+from eventproto.websocket._frames import FrameDecoder, Opcode, encode_frame
 from eventproto.websocket._limits import Limits
 from eventproto.websocket._messages import Assembly, carriage, decode_text
 from eventproto.websocket._states import TRANSITIONS, State, Step
@@ -86,7 +85,9 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
         self._assembly = Assembly()
         self._ended = False  # whether the wire has brought EOF
         self._pongs: deque[bytes] = deque(maxlen=limits.pongs)
-        self._keepalive: bytes | None = None  # what the last Ping of this machine's own carried
+        self._heard = 0.0  # when the peer sent something
+        self._asked = 0.0  # when this machine sent a Ping of its own
+        self._keepalive: bytes | None = None  # what that carried
         self._close_received: Close
         self._error: EventprotoError | None = None
 
@@ -139,6 +140,7 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
 
     @override
     def _on_start(self) -> None:
+        self._heard = self._now
         self._watch()
 
     @override
@@ -147,8 +149,7 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
             self._ended = True
         elif self._state in _READING:
             self._decoder.feed(data)
-            if self._state is State.OPEN:
-                self._watch()
+            self._heard = self._now
 
     @override
     def _parse(self) -> bool:
@@ -156,7 +157,16 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
             room = self._max_backlog - len(self._events)
             frames = self._decoder.frames(room)
             for frame in frames:
-                self._on_frame(frame)
+                opcode, payload, fin = frame
+                if opcode is _TEXT and fin:
+                    self._events.append(Text(decode_text(payload)))
+                elif opcode is _BINARY and fin:
+                    self._events.append(Binary(payload))
+                elif opcode < Opcode.CLOSE:
+                    if (message := self._assembly.add(frame)) is not None:
+                        self._events.append(message)
+                else:
+                    self._on_control(opcode, payload)
             if self._decoder.error is not None:
                 raise self._decoder.error
             if len(frames) == room:
@@ -165,23 +175,15 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
             self._on_end()
         return False
 
-    def _on_frame(self, frame: Frame) -> None:
-        opcode, payload, fin = frame
-        if opcode is _TEXT and fin:
-            self._events.append(Text(decode_text(payload)))
-        elif opcode is _BINARY and fin:
-            self._events.append(Binary(payload))
-        elif opcode is Opcode.PING:
+    def _on_control(self, opcode: Opcode, payload: bytes) -> None:
+        if opcode is Opcode.PING:
             self._pongs.append(payload)
             self._events.append(Ping(payload))
-        elif opcode is Opcode.PONG:
-            if payload != self._keepalive:
-                self._events.append(Pong(payload))
         elif opcode is Opcode.CLOSE:
             self._close_received = decode_close(payload)
             self._step(Step.RECEIVE_CLOSE)
-        elif (message := self._assembly.add(frame)) is not None:
-            self._events.append(message)
+        elif payload != self._keepalive:
+            self._events.append(Pong(payload))
 
     def _on_end(self) -> None:
         if self._state is State.DISCONNECTING:
@@ -191,7 +193,9 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
 
     @override
     def next_event(self) -> Event | None:
-        if self._state is State.CLOSE_RECEIVED and not self._events:
+        if self._events:
+            return self._events.popleft()
+        if self._state is State.CLOSE_RECEIVED:
             # Only now: the application has had its chance to answer all that came before.
             self._send_close(Close(self._close_received.code))
         return super().next_event()
@@ -207,28 +211,34 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
 
     @override
     def _on_timeout(self, timer: Hashable) -> None:
-        limits = self._limits
         if timer is _Timer.PING:
-            self._keepalive = self._entropy(4)
-            self._write(Opcode.PING, self._keepalive)
-            self._timers.set(_Timer.PONG, self._now + limits.ping_timeout)
-        elif timer is _Timer.PONG and self.backlog:
-            # The application is the slow one; what the peer has sent may not have been read.
-            self._timers.set(_Timer.PONG, self._now + limits.ping_timeout)
+            self._watch()
         elif timer is _Timer.PONG:
-            msg = f"the peer sent nothing in the {limits.ping_timeout} seconds after a Ping"
-            self._fail(PeerTimeout(msg))
+            self._on_pong_due()
         elif self._state is State.CLOSE_SENT:
-            msg = f"the peer did not answer a Close in {limits.close_time} seconds"
+            msg = f"the peer did not answer a Close in {self._limits.close_time} seconds"
             self._close(PeerTimeout(msg))
         else:
             self._close(self._error)
 
     def _watch(self) -> None:
-        """The peer is alive: ask again when it has been silent for a while."""
-        self._timers.stop(_Timer.PONG)
-        if self._limits.ping_interval < math.inf:
-            self._timers.set(_Timer.PING, self._now + self._limits.ping_interval)
+        """Ask the peer for a sign of life if it has been silent for long, else look again then."""
+        due = self._heard + self._limits.ping_interval
+        if self._now < due < math.inf:
+            self._timers.set(_Timer.PING, due)
+        elif due <= self._now:
+            self._asked = self._now
+            self._keepalive = self._entropy(4)
+            self._write(Opcode.PING, self._keepalive)
+            self._timers.set(_Timer.PONG, self._now + self._limits.ping_timeout)
+
+    def _on_pong_due(self) -> None:
+        # With a backlog, the application is the slow one: what the peer sent may be still unread.
+        if self._heard >= self._asked or self.backlog:
+            self._watch()
+        else:
+            msg = f"the peer sent nothing for {self._limits.ping_timeout} seconds after a Ping"
+            self._fail(PeerTimeout(msg))
 
     @override
     def _on_failure(self, error: EventprotoError) -> None:
@@ -236,10 +246,7 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
             self._close(error)
             return
         if self._state is State.OPEN:
-            code = (
-                error.code if isinstance(error, RemoteProtocolError) else CloseCode.INTERNAL_ERROR
-            )
-            self._write(Opcode.CLOSE, encode_close(Close(code, reason_for(error))))
+            self._write(Opcode.CLOSE, encode_close(last_words(error)))
         self._error = error
         self._step(Step.FAIL)
         self._advance()
