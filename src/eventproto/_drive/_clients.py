@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from ssl import SSLContext
@@ -166,7 +166,7 @@ class Clients:
         tls: SSLContext | None = None,
         policy: AddressPolicy = ANYWHERE,
         **options: Any,  # noqa: ANN401  # those of the machine
-    ) -> AsyncIterator[StreamSession[Any]]:
+    ) -> AsyncGenerator[StreamSession[Any]]:
         """Open a WebSocket, for the time of the block.
 
         Iterate over it for messages; send it strings, bytes, messages.
@@ -274,7 +274,7 @@ class Clients:
         policy: AddressPolicy = PUBLIC_ONLY,
         lease_seconds: int | None = None,
         **options: Any,  # noqa: ANN401  # those of the machine
-    ) -> AsyncIterator[Role[Any]]:
+    ) -> AsyncGenerator[Role[Any]]:
         """Follow a resource over WebSub, for the time of the block.
 
         Iterate over it for the messages that hubs deliver. Each is accepted when the next one is

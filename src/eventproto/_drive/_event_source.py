@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import NoReturn, Self, TypeVar
+from typing import Self, TypeVar
 
 from typing_extensions import override
 
@@ -69,9 +69,10 @@ class EventSource(Session[End]):
                 self._drop()
                 self._answer = self._pool.perform(output)
 
-    async def _next_piece(self) -> Result | Body:
+    async def _next_piece(self) -> Result | Body | None:
         if self._answer is None:
             await self._forever()
+            return None
         if self._streaming:
             body = await self._answer.body()
             if body.chunk is EOF:
@@ -94,7 +95,7 @@ class EventSource(Session[End]):
         """The time on the runtime's clock."""
 
     @abstractmethod
-    async def _forever(self) -> NoReturn:
+    async def _forever(self) -> None:
         """Wait until cancelled."""
 
     @abstractmethod

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 __all__ = ["unwrapped"]
 
 
 @contextmanager
-def unwrapped() -> Iterator[None]:
+def unwrapped() -> Generator[None]:
     """Raise what a block raised, not the group that a nursery puts round it."""
     try:
         yield
     except BaseExceptionGroup as group:
-        first: BaseException = group
-        while isinstance(first, BaseExceptionGroup) and len(first.exceptions) == 1:
-            first = first.exceptions[0]
-        raise first from first.__cause__
+        only, *others = group.exceptions
+        if others:
+            raise
+        raise only from only.__cause__

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from socket import SOCK_STREAM
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 
 from typing_extensions import override
 
@@ -139,7 +139,7 @@ class RunningRole(Role[CommandT]):
 
 
 @asynccontextmanager
-async def run(machine: CallMachine[CommandT], pool: Pool) -> AsyncIterator[RunningRole[CommandT]]:
+async def run(machine: CallMachine[CommandT], pool: Pool) -> AsyncGenerator[RunningRole[CommandT]]:
     """Run a role for the time of the block."""
     with unwrapped():
         async with asyncio.TaskGroup() as tasks:
@@ -159,9 +159,8 @@ class PulledEventSource(EventSource):
         return asyncio.get_running_loop().time()
 
     @override
-    async def _forever(self) -> NoReturn:
+    async def _forever(self) -> None:
         await asyncio.get_running_loop().create_future()
-        raise AssertionError
 
     @override
     async def _before(

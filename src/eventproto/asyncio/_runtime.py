@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ async def connect(
     *,
     tls: ssl.SSLContext | None,
     policy: AddressPolicy,
-) -> AsyncIterator[StreamConnection[CommandT]]:
+) -> AsyncGenerator[StreamConnection[CommandT]]:
     """Drive a byte-stream machine for the time of the block."""
     connection = StreamConnection(machine)
     await open_connection(connection, Request("GET", url), tls=tls, policy=policy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -86,7 +86,7 @@ async def serve(
     port: int,
     tls: ssl.SSLContext | None,
     grace: float,
-) -> AsyncIterator[RunningServer]:
+) -> AsyncGenerator[RunningServer]:
     """Run a server for the time of the block."""
     async with AsyncExitStack() as stack:
         roles = {role: await stack.enter_async_context(run(role, pools())) for role in site.roles}

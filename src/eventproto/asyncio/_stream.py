@@ -9,7 +9,7 @@ a lost connection is EOF to the machine.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeVar, cast
 
@@ -158,7 +158,7 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
 
 
 @asynccontextmanager
-async def running(connection: StreamConnection[Any]) -> AsyncIterator[None]:
+async def running(connection: StreamConnection[Any]) -> AsyncGenerator[None]:
     """End a connection with the block: in order if the block does, at once if it raises."""
     try:
         yield

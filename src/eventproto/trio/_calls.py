@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 
 import trio
 from typing_extensions import override
@@ -178,7 +178,7 @@ class RunningRole(Role[CommandT]):
 
 
 @asynccontextmanager
-async def run(machine: CallMachine[CommandT], pool: Pool) -> AsyncIterator[RunningRole[CommandT]]:
+async def run(machine: CallMachine[CommandT], pool: Pool) -> AsyncGenerator[RunningRole[CommandT]]:
     """Run a role for the time of the block."""
     with unwrapped():
         async with trio.open_nursery() as nursery:
@@ -199,7 +199,7 @@ class PulledEventSource(EventSource):
         return trio.current_time()
 
     @override
-    async def _forever(self) -> NoReturn:
+    async def _forever(self) -> None:
         await trio.sleep_forever()
 
     @override

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -62,7 +62,7 @@ async def serve(
     port: int,
     tls: ssl.SSLContext | None,
     grace: float,
-) -> AsyncIterator[RunningServer]:
+) -> AsyncGenerator[RunningServer]:
     """Run a server for the time of the block."""
     listeners = await trio.open_tcp_listeners(port, host=host)
     async with AsyncExitStack() as stack:

@@ -8,7 +8,7 @@ taken, and a lost connection is EOF to the machine.
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -131,7 +131,7 @@ class StreamConnection(StreamSession[CommandT]):
 
 
 @asynccontextmanager
-async def running(connection: StreamConnection[Any]) -> AsyncIterator[None]:
+async def running(connection: StreamConnection[Any]) -> AsyncGenerator[None]:
     """Serve a connection for the time of the block, and end it with the block."""
     with unwrapped():
         async with trio.open_nursery() as nursery:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
-from eventproto._errors import LocalProtocolError
+from eventproto._limits import check_limits
 from eventproto._value import value
 
 __all__ = ["Limits"]
@@ -36,7 +34,4 @@ class Limits:
     pending: int = 10_000
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            if not getattr(self, each.name) > 0:
-                msg = f"limit {each.name} must be positive, got {getattr(self, each.name)!r}"
-                raise LocalProtocolError(msg)
+        check_limits(self)

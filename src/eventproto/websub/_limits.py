@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from eventproto._errors import LocalProtocolError
+from eventproto._limits import check_limits
 from eventproto._value import value
 
 __all__ = ["Limits"]
@@ -63,10 +62,7 @@ class Limits:
     lease_maximum: int = 30 * _DAY
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            if not getattr(self, each.name) > 0:
-                msg = f"limit {each.name} must be positive, got {getattr(self, each.name)!r}"
-                raise LocalProtocolError(msg)
+        check_limits(self)
         if not self.lease_minimum <= self.lease_default <= self.lease_maximum:
             msg = f"lease_default must lie between minimum and maximum, got {self.lease_default}"
             raise LocalProtocolError(msg)
