@@ -247,3 +247,16 @@ def test_idle_time() -> None:
     assert machine.deadline == 11
     machine.handle_timeout(11)
     assert take(machine) == [Closed()]
+
+
+def test_a_connection_is_reusable_when_its_answer_was_taken() -> None:
+    """Or the next caller would get what is left of an answer that nobody wanted to the end."""
+    machine = ClientConnection()
+    machine.send(Call(1, GET, stream=True), 0)
+    machine.receive(b"HTTP/1.1 307 Moved\r\nContent-Length: 3\r\n\r\nnow", 0)
+    assert isinstance(machine.next_event(), Result)
+    assert not machine.reusable
+
+    while machine.next_event() is not None:
+        pass
+    assert machine.reusable

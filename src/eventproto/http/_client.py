@@ -82,8 +82,8 @@ class ClientConnection(Machine[Call | End, Chunk, Chunk]):
 
     @property
     def reusable(self) -> bool:
-        """Whether a call may be sent now."""
-        return self._phase is _Phase.READY and self._failure is None and self._closed is None
+        """Whether a call may be sent now, and all that came of the one before was taken."""
+        return self._phase is _Phase.READY and self._closed is None and not self.backlog
 
     @property
     def switched(self) -> bool:
