@@ -170,7 +170,8 @@ def _compare(said: Message, heard: Hops, say: Callable[[str], None]) -> bool:
         wanted = getattr(said, each.name)
         found = [getattr(hop, each.name) for hop in heard.values()]
         cells = ["same" if one == wanted else "DIFFERS" for one in found]
-        say(f"{each.name:14}{str(wanted)[:37]:40}" + "".join(f"{cell:11}" for cell in cells))
+        text = wanted.decode() if isinstance(wanted, bytes) else str(wanted)
+        say(f"{each.name:14}{text[:37]:40}" + "".join(f"{cell:11}" for cell in cells))
     return bool(heard) and all(hop == said for hop in heard.values())
 
 
