@@ -13,6 +13,7 @@ import anyio
 import pytest
 import trustme
 from anyio.abc import SocketAttribute, SocketStream
+from anyio.streams.tls import TLSListener
 
 from eventproto import Closed, ClosedError, ConnectionLost, PeerTimeout
 from eventproto._address import PUBLIC_ONLY
@@ -190,7 +191,7 @@ async def test_tls(runtime: ModuleType, authority: trustme.CA) -> None:
 
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port = listener.extra(SocketAttribute.local_port)
-    secure = anyio.streams.tls.TLSListener(listener, context, standard_compatible=False)
+    secure = TLSListener(listener, context, standard_compatible=False)
     async with secure, anyio.create_task_group() as tasks:
         tasks.start_soon(secure.serve, attend)
         url = f"https://localhost:{port}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -10,6 +11,7 @@ import anyio.to_thread
 import pytest
 import websockets.sync.client
 import websockets.sync.server
+from websockets.typing import Subprotocol
 
 from eventproto import HandshakeRejected, Message
 from eventproto.http import Request
@@ -26,9 +28,11 @@ async def echo(session: Any, request: Request) -> None:
 async def test_websockets_talks_to_our_server(runtime: ModuleType) -> None:
     """Handshake with a subprotocol, text, binary, ping, and a clean close."""
 
-    def talk(port: int) -> tuple[str | None, list[object], int]:
+    def talk(port: int) -> tuple[str | None, Sequence[object], int]:
         url = f"ws://127.0.0.1:{port}/echo"
-        with websockets.sync.client.connect(url, subprotocols=["b", "a"]) as client:
+        with websockets.sync.client.connect(
+            url, subprotocols=[Subprotocol("b"), Subprotocol("a")]
+        ) as client:
             client.send("Zoë ☃")
             client.send(b"\x00\xff")
             client.send("x" * 100_000)
