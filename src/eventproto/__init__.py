@@ -11,7 +11,6 @@ from eventproto._errors import (
     ClosedError,
     ConnectionLost,
     EventprotoError,
-    HandshakeRejected,
     LimitExceeded,
     LocalProtocolError,
     PeerTimeout,
@@ -21,6 +20,7 @@ from eventproto._errors import (
 from eventproto._event import Closed, Event, Message
 from eventproto._machine import EOF, Chunk, End, Machine
 from eventproto._retry import Backoff, Entropy, Schedule, Steps
+from eventproto.http import HandshakeRejected
 
 __all__ = [
     "EOF",

@@ -7,16 +7,10 @@ codecs, which have no events to report with, do raise them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from eventproto.http import Response
-
 __all__ = [
     "ClosedError",
     "ConnectionLost",
     "EventprotoError",
-    "HandshakeRejected",
     "LimitExceeded",
     "LocalProtocolError",
     "PeerTimeout",
@@ -68,19 +62,6 @@ class LimitExceeded(RemoteProtocolError):
     def __init__(self, message: str, *, code: int, limit: str) -> None:
         super().__init__(message, code=code)
         self.limit = limit
-
-
-class HandshakeRejected(RemoteProtocolError):
-    """The server answered an opening request with something other than what was asked for.
-
-    Attributes:
-        response: The answer, whole.
-        code: Its status.
-    """
-
-    def __init__(self, message: str, *, response: Response) -> None:
-        super().__init__(message, code=response.status)
-        self.response = response
 
 
 class VerificationError(RemoteProtocolError):

@@ -5,7 +5,14 @@
 into calls and back.
 """
 
-from eventproto.http._call import Body, Call, Exchange, Result, Unanswered
+from eventproto.http._call import (
+    Body,
+    Call,
+    Exchange,
+    HandshakeRejected,
+    Result,
+    Unanswered,
+)
 from eventproto.http._client import ClientConnection
 from eventproto.http._headers import Headers
 from eventproto.http._limits import Limits
@@ -19,6 +26,7 @@ __all__ = [
     "Call",
     "ClientConnection",
     "Exchange",
+    "HandshakeRejected",
     "Headers",
     "Limits",
     "Link",

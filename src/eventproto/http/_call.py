@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import TypeAlias
 
-from eventproto._errors import ConnectionLost
+from eventproto._errors import ConnectionLost, RemoteProtocolError
 from eventproto._event import Event
 from eventproto._machine import Chunk
 from eventproto._value import value
 from eventproto.http._messages import Request, Response
 
-__all__ = ["Body", "Call", "Exchange", "Result", "Unanswered"]
+__all__ = ["Body", "Call", "Exchange", "HandshakeRejected", "Result", "Unanswered"]
 
 
 @value()
@@ -69,3 +69,16 @@ class Unanswered(ConnectionLost):
     A server may have closed an idle connection just as the request was sent, so a request that is
     idempotent may be sent again, on another connection (RFC 9110, 9.2.2).
     """
+
+
+class HandshakeRejected(RemoteProtocolError):
+    """The server answered an opening request with something other than what was asked for.
+
+    Attributes:
+        response: The answer, whole.
+        code: Its status.
+    """
+
+    def __init__(self, message: str, *, response: Response) -> None:
+        super().__init__(message, code=response.status)
+        self.response = response

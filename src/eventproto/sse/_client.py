@@ -14,14 +14,13 @@ from typing_extensions import override
 from eventproto._call import CallMachine
 from eventproto._errors import (
     ConnectionLost,
-    HandshakeRejected,
     LimitExceeded,
     LocalProtocolError,
 )
 from eventproto._machine import EOF, Chunk, End
 from eventproto._retry import Backoff, Entropy, Schedule
 from eventproto._value import value
-from eventproto.http import Call, Headers, MediaType, Request, Response
+from eventproto.http import Call, HandshakeRejected, Headers, MediaType, Request, Response
 from eventproto.sse._events import Disconnected, Opened, RetryChanged, ServerSentEvent
 from eventproto.sse._limits import Limits
 from eventproto.sse._parser import Decoder

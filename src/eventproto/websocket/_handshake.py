@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha1
 from typing import Final
 
-from eventproto._errors import HandshakeRejected, LocalProtocolError
+from eventproto._errors import LocalProtocolError
 from eventproto._retry import Entropy
 from eventproto._value import value
-from eventproto.http import Headers, Request, Response
+from eventproto.http import HandshakeRejected, Headers, Request, Response
 from eventproto.websocket._connection import Connection, Role
 from eventproto.websocket._limits import Limits
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from eventproto._errors import HandshakeRejected, LimitExceeded
-from eventproto.http import Response
+from eventproto._errors import LimitExceeded
+from eventproto.http import HandshakeRejected, Response
 from eventproto.websub._limits import Limits
 from eventproto.websub._urls import resolved
 

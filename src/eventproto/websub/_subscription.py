@@ -6,14 +6,13 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from eventproto._errors import (
-    HandshakeRejected,
     LocalProtocolError,
     PeerTimeout,
     RemoteProtocolError,
 )
 from eventproto._event import Event
 from eventproto._value import value
-from eventproto.http import Request, Response
+from eventproto.http import HandshakeRejected, Request, Response
 from eventproto.websub._callbacks import Denial, Verification
 from eventproto.websub._commands import Subscribe
 from eventproto.websub._discovery import discover
