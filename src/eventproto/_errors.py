@@ -55,7 +55,7 @@ class LimitExceeded(RemoteProtocolError):
     """The peer sent more than a limit of this side allows.
 
     Attributes:
-        limit: The name of the field in the protocol's `Limits`.
+        limit: The name of the field in the limits of the protocol.
         code: What answers it: 1009 on WebSocket, 413 or 431 on HTTP.
     """
 
