@@ -7,7 +7,7 @@ import inspect
 import pickle
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -143,3 +143,10 @@ def test_empty() -> None:
     """The one that is everybody's default."""
     assert EMPTY == {}
     assert FrozenMapping() == FrozenMapping(None) == EMPTY
+
+
+def test_annotations_are_understood_by_tools() -> None:
+    """The constructor stands in the module of its class, whose names the annotations use."""
+    from eventproto.site import EventStream, Handler
+
+    assert get_type_hints(EventStream.__init__)["handler"] == Handler

@@ -8,6 +8,7 @@ which takes a third off the price (`benchmarks/bench_values.py`).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Final, TypeVar
@@ -39,32 +40,38 @@ def value(*, kw_only: bool = False) -> Callable[[type[T]], type[T]]:
 
 
 def _slot_init(cls: type[Any]) -> Callable[..., None]:
-    names: dict[str, object] = {}
+    closure: dict[str, object] = {}
     positional: list[str] = []
     keyword: list[str] = []
     body: list[str] = []
     for each in fields(cls):
-        names[f"_set_{each.name}"] = getattr(cls, each.name).__set__
+        closure[f"_set_{each.name}"] = getattr(cls, each.name).__set__
         body.append(f"_set_{each.name}(self, {each.name})")
-        (keyword if each.kw_only else positional).append(_parameter(each, names))
+        (keyword if each.kw_only else positional).append(_parameter(each, closure))
     if hasattr(cls, "__post_init__"):
         body.append("self.__post_init__()")
     parameters = ["self", *positional, *(["*", *keyword] if keyword else [])]
-    source = f"def __init__({', '.join(parameters)}):\n " + "\n ".join(body or ["pass"])
-    exec(source, names)  # noqa: S102  # the source is made of field names alone, as in `dataclasses`
-    init: Any = names["__init__"]
+    source = (
+        f"def make({', '.join(closure)}):\n"
+        f" def __init__({', '.join(parameters)}):\n  " + "\n  ".join(body or ["pass"]) + "\n"
+        " return __init__"
+    )
+    # In the globals of its class, so that the annotations mean there what they mean here.
+    made: dict[str, Any] = {}
+    exec(source, vars(sys.modules[cls.__module__]), made)  # noqa: S102  # names of fields alone
+    init = made["make"](**closure)
     init.__qualname__ = f"{cls.__qualname__}.__init__"
     init.__annotations__ = {each.name: each.type for each in fields(cls)}
     return init  # type: ignore[no-any-return]
 
 
-def _parameter(each: Field[Any], names: dict[str, object]) -> str:
+def _parameter(each: Field[Any], closure: dict[str, object]) -> str:
     if each.default_factory is not MISSING:
         msg = f"field {each.name!r} of a value needs an immutable default, not a factory"
         raise TypeError(msg)
     if each.default is MISSING:
         return each.name
-    names[f"_default_{each.name}"] = each.default
+    closure[f"_default_{each.name}"] = each.default
     return f"{each.name}=_default_{each.name}"
 
 
