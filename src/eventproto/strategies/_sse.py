@@ -7,8 +7,8 @@ from typing import Any, Final, TypeAlias
 
 from hypothesis import strategies as st
 
-from eventproto import Event
-from eventproto.sse import Comment, Limits, RetryChanged, Sendable, ServerSentEvent, encode
+from eventproto import Event, sse
+from eventproto.sse import Comment, RetryChanged, Sendable, ServerSentEvent, encode
 
 __all__ = [
     "oversized_sse_streams",
@@ -70,7 +70,7 @@ def sse_streams(draw: st.DrawFn, *, last_event_id: str = "") -> tuple[bytes, lis
 
 
 @st.composite
-def oversized_sse_streams(draw: st.DrawFn, limits: Limits) -> tuple[bytes, list[Event], str]:
+def oversized_sse_streams(draw: st.DrawFn, limits: sse.Limits) -> tuple[bytes, list[Event], str]:
     """Event streams that exceed a limit, the events before that, and the name of the limit.
 
     Args:
