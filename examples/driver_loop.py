@@ -51,7 +51,9 @@ def drive(machine: Machine[Any, Chunk, Chunk], wire: socket.socket, answer: Appl
                 wire.shutdown(socket.SHUT_WR)
         except OSError:
             machine.receive(EOF, monotonic())  # a lost connection is EOF to the machine
-        if machine.finished and not machine.backlog:
+        if machine.backlog:
+            continue  # writing has made an event
+        if machine.finished:
             break
         wait = None if machine.deadline is None else max(0, machine.deadline - monotonic())
         if select([wire] if hungry else [], [], [], wait)[0]:

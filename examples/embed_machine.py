@@ -39,7 +39,6 @@ print(f"nothing to do before {stream.deadline} s")
 now = 15.0  # the time has come: the machine keeps an idle connection alive
 stream.handle_timeout(now)
 write_out()
-# A comment is reported as soon as its line is complete.
 print(f"nothing to do before {stream.deadline} s")
 
 now = 20.0

@@ -11,7 +11,7 @@ It prints::
 import re
 from base64 import b64decode
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from eventproto import Event
 from eventproto.sse import ServerSentEvent
@@ -45,6 +45,7 @@ def parse(stream: bytes) -> list[ServerSentEvent]:
     return events
 
 
+@settings(deadline=None)  # a busy machine is not a bug
 @given(sse_streams())
 def test_parser(drawn: tuple[bytes, list[Event]]) -> None:
     stream, expected = drawn

@@ -16,22 +16,24 @@ It prints::
 import asyncio
 import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from eventproto import Backoff
+from eventproto.asyncio import StreamSession  # the same class on both runtimes
 from eventproto.http import Request
 from eventproto.site import EventStream, Site
 from eventproto.sse import ServerSentEvent
 
 
-async def count(stream: Any, request: Request) -> None:
+async def count(stream: StreamSession[Any], request: Request) -> None:
     last = request.headers.get("Last-Event-ID", "")
     print(f"the server starts after {last!r}")
     for number in range(int(last or 0) + 1, int(last or 0) + 3):
         await stream.send(ServerSentEvent(f"tick {number}", event="count", id=str(number)))
 
 
-async def main(runtime: Any) -> None:
+async def main(runtime: ModuleType) -> None:
     site = Site({"/events": EventStream(count, retry=50)})
     async with runtime.serve(site) as server:
         url = f"http://127.0.0.1:{server.port}/events"

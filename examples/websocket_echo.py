@@ -12,19 +12,21 @@ It prints::
 import asyncio
 import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
+from eventproto.asyncio import StreamSession  # the same class on both runtimes
 from eventproto.http import Request
 from eventproto.site import Site, WebSocket
 
 
-async def echo(socket: Any, _request: Request) -> None:
+async def echo(socket: StreamSession[Any], _request: Request) -> None:
     async for message in socket:
         await socket.send(message)
     print("the server has heard the goodbye")
 
 
-async def main(runtime: Any) -> None:
+async def main(runtime: ModuleType) -> None:
     async with runtime.serve(Site({"/socket": WebSocket(echo)})) as server:
         url = f"ws://127.0.0.1:{server.port}/socket"
         async with runtime.connect_websocket(url) as socket:

@@ -13,9 +13,11 @@ import asyncio
 import socket
 import sys
 from importlib import import_module
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeVar
 
-from eventproto import Accept, Message
+from eventproto import Accept, Event, Message
+from eventproto.asyncio import Session  # the same class on both runtimes
 from eventproto.site import Site
 from eventproto.websub import (
     ContentReceived,
@@ -27,8 +29,10 @@ from eventproto.websub import (
     SubscriptionVerified,
 )
 
+EventT = TypeVar("EventT", bound=Event)
 
-async def main(runtime: Any) -> None:
+
+async def main(runtime: ModuleType) -> None:
     port = free_port()  # the three have to know their own URLs before the server runs
     url = f"http://127.0.0.1:{port}"
     hub = Hub(f"{url}/hub")
@@ -52,7 +56,7 @@ async def main(runtime: Any) -> None:
         print("the hub says: delivered")
 
 
-async def wait_for(kind: type[Any], session: Any) -> Any:
+async def wait_for(kind: type[EventT], session: Session[Any]) -> EventT:
     async for event in session.events():
         if isinstance(event, kind):
             return event
