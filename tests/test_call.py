@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from eventproto import EOF, CallMachine, Chunk, ConnectionLost, Event
+from eventproto import EOF, CallMachine, Chunk, ConnectionLost, End, Event
 from eventproto._value import value
 from eventproto.http import Body, Call, Exchange, Request, Response, Result
 
@@ -127,3 +127,28 @@ def test_pieces_that_a_role_did_not_ask_for_are_a_bug() -> None:
     role.receive(Result(call.token, Response(200), more=True), 0)
     with pytest.raises(AssertionError):
         role.receive(Body(call.token, b"x"), 0)
+
+
+def test_notes_are_bounded() -> None:
+    """A role whose events nobody takes cannot be filled from outside."""
+
+    class Noting(CallMachine[End]):
+        @override
+        def _on_send(self, command: End) -> None:
+            self._close()
+
+        @override
+        def _on_call(self, call: Call) -> None:
+            self._note(call)
+            self._answer(call.token, Response(204))
+
+        @override
+        def _on_result(self, about: object, outcome: Response | Exception) -> None:
+            raise AssertionError
+
+    machine = Noting(max_backlog=2)
+    for token in range(5):
+        machine.receive(Call(token, Request("GET", "http://a.test/")), 0)
+
+    taken = list(iter(machine.next_event, None))
+    assert [event.token for event in taken if isinstance(event, Call)] == [0, 1]

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
+from eventproto._event import Event
 from eventproto._machine import DEFAULT_BACKLOG, EOF, Chunk, Machine
 from eventproto.http import Body, Call, Exchange, Request, Response, Result
 
@@ -50,6 +51,15 @@ class CallMachine(Machine[CommandT, Exchange, Exchange]):
         self._pending[self._calls_made] = about
         self._outputs.append(Call(self._calls_made, request, stream))
         return self._calls_made
+
+    def _note(self, event: Event) -> None:
+        """Report what others can cause and nobody has to answer, up to `max_backlog` of it.
+
+        A role may run without anybody who takes its events, and its peers must not be able to
+        fill its memory by that.
+        """
+        if len(self._events) < self._max_backlog:
+            self._events.append(event)
 
     def _answer(self, token: Hashable, response: Response) -> None:
         """Answer a call that somebody made."""

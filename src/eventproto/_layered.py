@@ -55,6 +55,7 @@ class Layered(Machine[CommandT, Chunk, Chunk]):
     def handle_timeout(self, now: float) -> None:
         self._tick(now)
         self._inner.handle_timeout(self._now)
+        super().handle_timeout(now)
 
     @override
     def next_event(self) -> Event | None:
@@ -65,10 +66,14 @@ class Layered(Machine[CommandT, Chunk, Chunk]):
             try:
                 self._on_inner_event(event)
             except RemoteProtocolError as error:
-                with suppress(ClosedError):
-                    self._inner.send(End(), self._now)
-                self._on_failure(error)
+                self._give_up(error)
         return super().next_event()
+
+    def _give_up(self, error: Exception) -> None:
+        """Close with an error of this layer's own."""
+        with suppress(ClosedError):
+            self._inner.send(End(), self._now)
+        self._close(error)
 
     @override
     def next_output(self) -> Chunk | None:
@@ -79,7 +84,8 @@ class Layered(Machine[CommandT, Chunk, Chunk]):
     @property
     @override
     def deadline(self) -> float | None:
-        return self._inner.deadline
+        deadlines = (self._timers.next, self._inner.deadline)
+        return min((each for each in deadlines if each is not None), default=None)
 
     @property
     @override

@@ -98,8 +98,8 @@ class Machine(ABC, Generic[CommandT, InT, OutT]):
 
     def receive(self, data: InT, now: float) -> None:
         """Take what the wire brought. Never raises for it; after the end it is ignored."""
-        if self._closed is not None or self._failure is not None:
-            return
+        if self._closed is not None or (self._failure is not None and data is not EOF):
+            return  # EOF still counts: who has last words to say may wait for it behind them
         self._tick(now)
         try:
             self._on_receive(data)

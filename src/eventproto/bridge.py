@@ -138,7 +138,9 @@ def to_websub(
 
 
 def from_websub(event: ContentReceived, carriage: Carriage = Carriage.NATIVE) -> Message:
-    """What a `websub.Subscriber` received. Nothing is read that its signature does not cover.
+    """What a `websub.Subscriber` received.
+
+    No signature covers the content type; under CloudEvents carriage it is not looked at.
 
     Raises:
         RemoteProtocolError: Under CloudEvents carriage, the body is no event in JSON.
@@ -162,7 +164,9 @@ def to_webhook(message: Message, carriage: Carriage = Carriage.NATIVE) -> Messag
 
 
 def from_webhook(event: Received, carriage: Carriage = Carriage.NATIVE) -> Message:
-    """What a `webhook.Receiver` received. Nothing is read that its signature does not cover.
+    """What a `webhook.Receiver` received.
+
+    No signature covers the content type; under CloudEvents carriage it is not looked at.
 
     Raises:
         RemoteProtocolError: Under CloudEvents carriage, the body is no event in JSON.

@@ -117,6 +117,9 @@ class Site:
     def add(self, path: str, endpoint: Endpoint) -> None:
         """Put an endpoint at a path.
 
+        Sessions may be added at any time. Roles must be there before the site is served, which
+        starts them; one that comes later is answered for with 503.
+
         Raises:
             LocalProtocolError: The path does not start with `/`, or is taken.
         """

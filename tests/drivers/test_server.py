@@ -322,3 +322,38 @@ async def test_events_of_a_receiver(runtime: ModuleType) -> None:
         event = await server.session(receiver).next_event()
         assert isinstance(event, Received)
         await server.session(receiver).send(Accept(event.token))
+
+
+async def test_the_fault_of_a_peer_is_not_logged_as_the_handlers(
+    runtime: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Anybody could fill the log with it."""
+
+    async def echo(session: Any, request: Request) -> None:
+        async for message in session:
+            await session.send(message)
+
+    async with (
+        runtime.serve(Site({"/": WebSocket(echo)})) as server,
+        await anyio.connect_tcp("127.0.0.1", server.port) as stream,
+    ):
+        await stream.send(
+            b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            b"\xff\xff"
+        )
+        assert b"\x88" in await read_to_end(stream)
+
+    assert caplog.text == ""
+
+
+async def test_a_role_that_is_added_too_late(runtime: ModuleType) -> None:
+    """It does not run, and its path says so; nothing else is harmed."""
+    site = Site()
+    async with runtime.serve(site) as server:
+        site.add("/late", Asker())
+        found = await raw_exchange(
+            server.port, b"GET /late HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+        )
+
+    assert found.startswith(b"HTTP/1.1 503")

@@ -140,6 +140,7 @@ class Clients:
         port: int = 0,
         tls: SSLContext | None = None,
         policy: AddressPolicy = PUBLIC_ONLY,
+        client_tls: SSLContext | None = None,
         grace: float = 5.0,
     ) -> AbstractAsyncContextManager[Server]:
         """Serve a site for the time of the block, then let the peers go in order.
@@ -150,9 +151,10 @@ class Clients:
             port: The port to listen on; 0 lets the system choose, `Server.port` says which.
             tls: The server's certificate; without one it speaks plain HTTP.
             policy: Which addresses the site's roles may call.
+            client_tls: How the site's roles verify servers; the system's trust by default.
             grace: Seconds that peers get at the end to finish what they are doing.
         """
-        pools = partial(self._pool, policy=policy, tls=None)
+        pools = partial(self._pool, policy=policy, tls=client_tls)
         return self._runtime.serve(site, pools, host=host, port=port, tls=tls, grace=grace)
 
     def _pool(self, *, policy: AddressPolicy, tls: SSLContext | None) -> Pool:

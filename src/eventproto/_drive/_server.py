@@ -11,13 +11,14 @@ from typing import Any, Final, TypeVar
 from eventproto import CallMachine, ClosedError, End
 from eventproto._drive._role import Role
 from eventproto._drive._stream import StreamSession
-from eventproto.http import Result
+from eventproto.http import Response, Result
 from eventproto.site import EventStream, Opened, Routed, Site
 
 __all__ = ["Server"]
 
 CommandT = TypeVar("CommandT")
 
+_NOT_RUNNING: Final = Response.of_text(503, "not running")
 _LOG: Final = logging.getLogger("eventproto")
 
 
@@ -46,7 +47,8 @@ class Server(ABC):
             async for event in connection.events():
                 with suppress(ClosedError):  # the peer left meanwhile; the next event says so
                     if isinstance(event, Routed):
-                        response = await self._roles[event.role].answer(event.call.request)
+                        role = self._roles.get(event.role)  # None if it was added while serving
+                        response = await role.answer(event.call.request) if role else _NOT_RUNNING
                         await connection.send(Result(event.call.token, response))
                     elif isinstance(event, Opened):
                         await self._run_handler(event, connection)
@@ -73,8 +75,10 @@ class Server(ABC):
                 await handling
         except ClosedError:
             raise
-        except Exception:  # noqa: BLE001  # one peer's trouble is not the server's
-            _LOG.exception("the handler of %s failed", opened.request.path)
+        except Exception as error:  # noqa: BLE001  # one peer's trouble is not the server's
+            # Iterating raises the error of `Closed`: that is the peer's fault, not the handler's.
+            if connection.closed is None or error is not connection.closed.error:
+                _LOG.exception("the handler of %s failed", opened.request.path)
             connection.abort()
         else:
             await connection.send(End())

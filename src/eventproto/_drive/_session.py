@@ -27,7 +27,8 @@ class Session(ABC, Generic[CommandT]):
     """
 
     _unanswered: Hashable = None
-    _ended = False
+    closed: Closed | None = None
+    """The last event, once it was taken."""
 
     @abstractmethod
     async def send(self, command: CommandT) -> None:
@@ -42,10 +43,11 @@ class Session(ABC, Generic[CommandT]):
 
     async def next_event(self) -> Event | None:
         """Wait for the next event; None once the last one, a `Closed`, was taken."""
-        if self._ended:
+        if self.closed is not None:
             return None
         event = await self._take_event()
-        self._ended = isinstance(event, Closed)
+        if isinstance(event, Closed):
+            self.closed = event
         return event
 
     def events(self) -> AsyncIterator[Event]:

@@ -44,7 +44,7 @@ from eventproto.sse._events import (
 )
 from eventproto.sse._limits import Limits
 from eventproto.sse._parser import Decoder
-from eventproto.sse._server import ServerStream, accept
+from eventproto.sse._server import ServerStream, accept, last_event_id
 from eventproto.sse._states import State
 from eventproto.sse._writer import encode
 
@@ -62,4 +62,5 @@ __all__ = [
     "State",
     "accept",
     "encode",
+    "last_event_id",
 ]

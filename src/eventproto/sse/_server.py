@@ -14,7 +14,7 @@ from eventproto.http import Headers, Request, Response
 from eventproto.sse._events import Comment, RetryChanged, Sendable
 from eventproto.sse._writer import encode
 
-__all__ = ["ServerStream", "accept"]
+__all__ = ["ServerStream", "accept", "last_event_id"]
 
 
 def accept(
@@ -38,8 +38,21 @@ def accept(
     Raises:
         LocalProtocolError: As `ServerStream` does.
     """
-    stream = ServerStream(heartbeat=heartbeat, retry=retry, last_event_id=_last_event_id(request))
+    stream = ServerStream(heartbeat=heartbeat, retry=retry, last_event_id=last_event_id(request))
     return Response(200, _HEADERS), None if request.method == "HEAD" else stream
+
+
+def last_event_id(request: Request) -> str:
+    """Where a client says that it was: the empty string if it does not.
+
+    From its `Last-Event-ID`, or from the query parameter `last_event_id`, which also a browser's
+    first request can carry. It is what anybody may have made up.
+    """
+    header = request.headers.get("Last-Event-ID")
+    if header is None:
+        return next((text for name, text in request.query if name == "last_event_id"), "")
+    # Bytes that are not UTF-8 are surrogates in a header, which no application could write.
+    return header.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 class ServerStream(Machine[Sendable | End, Chunk, Chunk]):
@@ -112,11 +125,3 @@ _HEADERS: Final = Headers(
         "X-Accel-Buffering": "no",  # nginx, and what is built on it
     }
 )
-
-
-def _last_event_id(request: Request) -> str:
-    header = request.headers.get("Last-Event-ID")
-    if header is None:
-        return next((text for name, text in request.query if name == "last_event_id"), "")
-    # Bytes that are not UTF-8 are surrogates in a header, which no application could write.
-    return header.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

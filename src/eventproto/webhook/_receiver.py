@@ -61,7 +61,7 @@ class Receiver(CallMachine[_Command]):
             received = self._verify(call.request)
         except RemoteProtocolError as error:
             self._answer(call.token, _refusal(error))
-            self._events.append(Rejected(error))
+            self._note(Rejected(error))
             return
         self._unanswered.add(call.token)
         self._timers.set(call.token, self._now + self._limits.answer_time)

@@ -41,21 +41,20 @@ class Role(Enum):
 
 
 class Connection(Machine[Sendable | End, Chunk, Chunk]):
-    """Both ends of a WebSocket, after the opening handshake.
+    """One end of a WebSocket, after the opening handshake.
 
     It reports `Text`, `Binary`, `Ping`, `Pong`, at most one `Close`, and at the end `Closed`.
     Messages are whole; fragments are joined. Each Ping is answered at once. The peer's Close is
     answered when the application has taken what came before it and asks for more, so that it can
     still answer that; in the same way, a violation is answered with a Close of its code.
 
-    `Closed` has no error after a Close from either side was answered; else it has
-    `RemoteProtocolError`, with the close code that the peer was told; `ConnectionLost`, which RFC
-    6455 calls 1006; or `PeerTimeout`.
+    `Closed` has no error if both sides have said Close. Else it has `RemoteProtocolError`, with
+    the close code that the peer was told; `ConnectionLost`, which RFC 6455 calls 1006; or
+    `PeerTimeout`.
 
-    It takes the events as commands too, a `Message` (see its carriage below), and for short a
-    string or bytes. A `Message` whose content type says that it is text goes as text if it is
-    UTF-8, any other one as bytes; its other attributes do not travel. `End` is a Close with code
-    1000, or 1001 if this side is going away.
+    It takes these events as commands too, for short a string or bytes, and a `Message`: as text
+    if its content type says that it is and it is UTF-8, else as bytes; its other attributes do
+    not travel. `End` is a Close with code 1000, or 1001 if this side is going away.
 
     Args:
         role: Which end this is.

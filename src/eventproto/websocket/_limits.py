@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import fields
-
-from eventproto._errors import LocalProtocolError
+from eventproto._limits import check_limits
 from eventproto._value import value
 
 __all__ = ["Limits"]
@@ -15,8 +12,8 @@ __all__ = ["Limits"]
 class Limits:
     """How much, and how slowly, a peer may send on one connection.
 
-    A connection holds the message that is arriving, the events that nobody has taken and what one
-    `receive` brought: at most `message_size` bytes, and as much again while it makes an event.
+    A connection holds the message that is arriving, at most `message_size` bytes and as much
+    again when it becomes an event; and what it was given and nobody has taken.
 
     Attributes:
         message_size: Bytes of one message, text as UTF-8 (1009). 1 MiB, as `websockets`.
@@ -41,8 +38,4 @@ class Limits:
     ping_timeout: float = 20.0
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            limit = getattr(self, each.name)
-            if not 0 < limit < math.inf and (each.name, limit) != ("ping_interval", math.inf):
-                msg = f"limit {each.name} must be positive and finite, got {limit!r}"
-                raise LocalProtocolError(msg)
+        check_limits(self)

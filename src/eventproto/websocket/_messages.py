@@ -51,6 +51,9 @@ class Assembly:
                 self._checked += utf_8_decode(payload[self._checked :], "strict", fin)[1]
             except UnicodeDecodeError as error:
                 raise _not_text(self._checked + error.start) from error
+            # Half of a surrogate pair: Python waits for its third byte before it says no.
+            if b"\xed\xa0" <= bytes(payload[self._checked : self._checked + 2]) <= b"\xed\xbf":
+                raise _not_text(self._checked)
 
 
 def decode_text(payload: bytes) -> str:

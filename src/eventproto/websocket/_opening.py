@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from typing_extensions import override
 
 from eventproto import http
-from eventproto._errors import LocalProtocolError
+from eventproto._errors import LocalProtocolError, PeerTimeout
 from eventproto._event import Event
 from eventproto._layered import Layered
 from eventproto._machine import End
@@ -70,7 +70,8 @@ class ClientConnection(_Opening):
         limits: Limits = Limits(),
         entropy: Entropy = os.urandom,
     ) -> None:
-        super().__init__(http.ClientConnection(limits=http.Limits(response_time=limits.open_time)))
+        super().__init__(http.ClientConnection())
+        self._open_time = limits.open_time
         self._request, self._handshake = connect(
             url,
             subprotocols=subprotocols,
@@ -82,7 +83,12 @@ class ClientConnection(_Opening):
 
     @override
     def _on_start(self) -> None:
+        self._timers.set("opening", self._now + self._open_time)
         self._inner.send(Call(0, self._request), self._now)
+
+    @override
+    def _on_timeout(self, timer: Hashable) -> None:
+        self._give_up(PeerTimeout(f"no WebSocket was open after {self._open_time} seconds"))
 
     @override
     def _on_inner_event(self, event: Event) -> None:
@@ -90,6 +96,7 @@ class ClientConnection(_Opening):
             super()._on_inner_event(event)
         elif isinstance(event.outcome, Response):
             connection = self._handshake.finish(event.outcome)
+            self._timers.clear()
             self._open(connection, self._request, event.outcome)
         # Else the same error comes with Closed, next.
 

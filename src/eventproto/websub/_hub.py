@@ -66,6 +66,8 @@ class Hub(RetryingMachine[_Command, Task]):
     may come after a later one (`Delivered`, `DeliveryFailed`). 410 ends a subscription; nothing
     else does before its lease is over.
 
+    A hub may run without anybody who takes its events: of those, it keeps the first 256.
+
     `End` gives up what was not delivered, and closes.
 
     Args:
@@ -175,7 +177,7 @@ class Hub(RetryingMachine[_Command, Task]):
         asked, intent = task.request, task.intent
         key = key_of(asked.topic, asked.callback)
         if not task.is_confirmed_by(outcome):
-            self._events.append(VerificationFailed(asked.topic, asked.callback, outcome))
+            self._note(VerificationFailed(asked.topic, asked.callback, outcome))
         elif intent.lease_seconds is None:
             self._end(key, "unsubscribed")
         else:
@@ -184,7 +186,7 @@ class Hub(RetryingMachine[_Command, Task]):
             self._keys.setdefault(key[0], {})[key] = None
             self._timers.set(("lease", key), expires)
             event = Subscribed(asked.topic, asked.callback, intent.lease_seconds)
-            self._events.append(event)
+            self._note(event)
 
     def _end(self, key: Key, reason: Literal["unsubscribed", "expired", "gone"]) -> None:
         grant = self._grants.pop(key, None)
@@ -194,7 +196,7 @@ class Hub(RetryingMachine[_Command, Task]):
         del self._keys[key[0]][key]
         if not self._keys[key[0]]:
             del self._keys[key[0]]
-        self._events.append(SubscriptionEnded(grant.topic, grant.callback, reason))
+        self._note(SubscriptionEnded(grant.topic, grant.callback, reason))
 
     @override
     def _on_timeout(self, timer: Hashable) -> None:
@@ -255,7 +257,7 @@ class Hub(RetryingMachine[_Command, Task]):
             else:
                 msg = f"{self._limits.deliveries} deliveries are owed already"
                 error = LimitExceeded(msg, code=503, limit="deliveries")
-                self._events.append(DeliveryFailed(grant.topic, grant.callback, error, None))
+                self._note(DeliveryFailed(grant.topic, grant.callback, error, None))
 
     def _delivered(
         self, grant: Grant, outcome: Response | Exception
@@ -265,7 +267,7 @@ class Hub(RetryingMachine[_Command, Task]):
             return None
         if isinstance(outcome, Exception) or not outcome.ok:
             return outcome
-        self._events.append(Delivered(grant.topic, grant.callback))
+        self._note(Delivered(grant.topic, grant.callback))
         return None
 
     # Tasks.
@@ -309,9 +311,9 @@ class Hub(RetryingMachine[_Command, Task]):
     def _report(self, task: Task, failure: Response | Exception, retry_in: float | None) -> None:
         match task:
             case Fetch(topic):
-                self._events.append(FetchFailed(topic, failure, retry_in))
+                self._note(FetchFailed(topic, failure, retry_in))
             case Deliver(grant):
                 event = DeliveryFailed(grant.topic, grant.callback, failure, retry_in)
-                self._events.append(event)
+                self._note(event)
             case Verify() | Deny():
                 raise AssertionError(task, failure)  # not tried again

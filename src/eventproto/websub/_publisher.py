@@ -35,6 +35,8 @@ class Publisher(RetryingMachine[_Command, str]):
     already). Sending a `Message` replaces the content and notifies every hub (`Published`,
     `PublishFailed`); of its attributes, HTTP has room for `content_type` alone.
 
+    A publisher may run without anybody who takes its events: of those, it keeps the first 256.
+
     `End` gives up what hubs have not taken notice of, and closes.
 
     Args:
@@ -103,9 +105,9 @@ class Publisher(RetryingMachine[_Command, str]):
     def _finish(self, task: str, outcome: Response | Exception) -> Response | Exception | None:
         if isinstance(outcome, Exception) or not outcome.ok:
             return outcome
-        self._events.append(Published(task))
+        self._note(Published(task))
         return None
 
     @override
     def _report(self, task: str, failure: Response | Exception, retry_in: float | None) -> None:
-        self._events.append(PublishFailed(task, failure, retry_in))
+        self._note(PublishFailed(task, failure, retry_in))

@@ -219,7 +219,7 @@ class Subscriber(CallMachine[_Command]):
                 limits=self._limits,
             )
         except VerificationError as error:
-            self._events.append(ContentRejected(subscription.wanted.name, error))
+            self._note(ContentRejected(subscription.wanted.name, error))
             raise
         if len(self._unanswered) >= self._limits.unanswered:
             msg = f"{self._limits.unanswered} contents are waiting for an answer already"
