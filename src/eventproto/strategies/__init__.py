@@ -27,6 +27,15 @@ from eventproto.strategies._webhook import (
     webhook_messages,
     webhook_secrets,
 )
+from eventproto.strategies._websocket import (
+    broken_websocket_streams,
+    refused_websocket_requests,
+    rejected_websocket_headers,
+    websocket_closes,
+    websocket_frames,
+    websocket_requests,
+    websocket_streams,
+)
 from eventproto.strategies._websub import (
     SignedContent,
     discoverable_responses,
@@ -41,6 +50,7 @@ from eventproto.strategies._websub import (
 __all__ = [
     "SignedContent",
     "SignedDelivery",
+    "broken_websocket_streams",
     "chunkings",
     "cloud_events",
     "discoverable_responses",
@@ -51,6 +61,8 @@ __all__ = [
     "refused_deliveries",
     "refused_hub_requests",
     "refused_signatures",
+    "refused_websocket_requests",
+    "rejected_websocket_headers",
     "request_bytes",
     "requests",
     "responses",
@@ -63,5 +75,9 @@ __all__ = [
     "web_urls",
     "webhook_messages",
     "webhook_secrets",
+    "websocket_closes",
+    "websocket_frames",
+    "websocket_requests",
+    "websocket_streams",
     "websub_secrets",
 ]
