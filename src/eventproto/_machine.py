@@ -98,7 +98,7 @@ class Machine(ABC, Generic[CommandT, InT, OutT]):
 
     def receive(self, data: InT, now: float) -> None:
         """Take what the wire brought. Never raises for it; after the end it is ignored."""
-        if self._closed is not None or (self._failure is not None and data is not EOF):
+        if self._closed is not None or (self._failure is not None and not _is_end(data)):
             return  # EOF still counts: who has last words to say may wait for it behind them
         self._tick(now)
         try:
@@ -208,3 +208,7 @@ class Machine(ABC, Generic[CommandT, InT, OutT]):
                     return
         except RemoteProtocolError as error:
             self._fail(error)
+
+
+def _is_end(data: object) -> bool:
+    return data is EOF

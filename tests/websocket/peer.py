@@ -1,0 +1,61 @@
+"""The other end of a connection: what it sends, and what it sees."""
+
+from __future__ import annotations
+
+from eventproto.websocket import (
+    Close,
+    Connection,
+    Frame,
+    FrameDecoder,
+    Limits,
+    Opcode,
+    Role,
+    encode_frame,
+)
+from eventproto.websocket._close import encode_close
+
+KEY = b"\x37\xfa\x21\x3d"
+LARGE = Limits(message_size=2**40, frame_size=2**40)
+
+
+def server(limits: Limits = Limits()) -> Connection:
+    return Connection(Role.SERVER, limits=limits, entropy=bytes)
+
+
+def client(limits: Limits = Limits()) -> Connection:
+    return Connection(Role.CLIENT, limits=limits, entropy=lambda size: KEY[:size])
+
+
+def sent(*frames: Frame, key: bytes | None = KEY) -> bytes:
+    """What a peer writes, a client unless `key` is None."""
+    return b"".join(encode_frame(*frame[:2], fin=frame.fin, key=key) for frame in frames)
+
+
+def text(payload: str | bytes, *, fin: bool = True) -> Frame:
+    return Frame(Opcode.TEXT, payload.encode() if isinstance(payload, str) else payload, fin)
+
+
+def more(payload: str | bytes, *, fin: bool = True) -> Frame:
+    return text(payload, fin=fin)._replace(opcode=Opcode.CONTINUATION)
+
+
+def close(code: int = 1000, reason: str = "") -> Frame:
+    return Frame(Opcode.CLOSE, encode_close(Close(code, reason)))
+
+
+def seen(output: bytes, *, masked: bool = False) -> list[Frame]:
+    """What a peer reads, a client unless `masked`."""
+    decoder = FrameDecoder(masked=masked, limits=LARGE)
+    return joined(decoder.receive(output))
+
+
+def joined(frames: list[Frame]) -> list[Frame]:
+    """Frames with the pieces put together that a decoder made of them."""
+    whole: list[Frame] = []
+    for frame in frames:
+        if whole and not whole[-1].fin and frame.opcode is Opcode.CONTINUATION:
+            opcode, payload, _ = whole.pop()
+            whole.append(Frame(opcode, payload + frame.payload, frame.fin))
+        else:
+            whole.append(frame)
+    return whole
