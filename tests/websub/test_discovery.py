@@ -93,7 +93,7 @@ NO = "<link rel='hub self' href=//no.example/>"
     [
         f'{SELF}<link rel="alternate HUB" href="https://hub.example/">',
         f"<!DOCTYPE html><LINK HREF='https://hub.example/' REL=Hub>{SELF}",
-        f"\ufeff<html lang=en><head><meta charset=utf-8>{HUB}<link rel=self href=&#x2f;feed></head>",
+        f"\ufeff<html lang=en><head><meta charset=x>{HUB}<link rel=self href=&#x2f;feed></head>",
         f"<link/rel=hub rel=self href=//hub.example/ href=//no.example/>{SELF}",
         f"<base href='https://blog.example/a/'><base href=//no/>{HUB}<link rel=self href=../feed>",
         f"<base target=_blank>{HUB}<link rel=self href=feed><base href=https://blog.example/>",

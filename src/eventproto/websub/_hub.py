@@ -282,16 +282,16 @@ class Hub(RetryingMachine[_Command, Task]):
             case Fetch(_, url):
                 # What is signed and delivered is what the publisher wrote, not a coding of it.
                 return Request("GET", url, Headers({"Accept-Encoding": "identity"}))
-            case Deliver(grant, content):
-                return self._delivery(grant.key, content)
+            case _:
+                return self._delivery(task)
 
-    def _delivery(self, key: Key, content: Content) -> Request | None:
-        grant = self._grants.get(key)  # the secret may have changed since
+    def _delivery(self, task: Deliver) -> Request | None:
+        grant = self._grants.get(task.grant.key)  # the secret may have changed since
         if grant is None:
             return None
         links = hub_links([self._url], grant.topic)
         return content_request(
-            grant.callback, content, links=links, secret=grant.secret, method=self._method
+            grant.callback, task.content, links=links, secret=grant.secret, method=self._method
         )
 
     @override
@@ -304,8 +304,8 @@ class Hub(RetryingMachine[_Command, Task]):
                 return None  # nothing hangs on it
             case Fetch():
                 return self._fetched(task, outcome)
-            case Deliver(grant):
-                return self._delivered(grant, outcome)
+            case _:
+                return self._delivered(task.grant, outcome)
 
     @override
     def _report(self, task: Task, failure: Response | Exception, retry_in: float | None) -> None:
@@ -315,5 +315,5 @@ class Hub(RetryingMachine[_Command, Task]):
             case Deliver(grant):
                 event = DeliveryFailed(grant.topic, grant.callback, failure, retry_in)
                 self._note(event)
-            case Verify() | Deny():
+            case _:
                 raise AssertionError(task, failure)  # not tried again

@@ -69,7 +69,8 @@ class Subscriber(CallMachine[_Command]):
         limits: How much is held, and for how long.
 
     Raises:
-        LocalProtocolError: A prefix that is no URL ending with `/`, or a status out of place.
+        LocalProtocolError: A prefix that is no URL ending with the `/` of a path, or a status out
+            of place.
     """
 
     def __init__(
@@ -83,8 +84,9 @@ class Subscriber(CallMachine[_Command]):
         limits: Limits = Limits(),
     ) -> None:
         super().__init__()
-        if not checked_url(callback_prefix, "callback_prefix").endswith("/"):
-            msg = f"callback_prefix must end with /, got {callback_prefix!r}"
+        prefix = checked_url(callback_prefix, "callback_prefix")
+        if not prefix.endswith("/") or "?" in prefix:  # callbacks are told apart by their path
+            msg = f"callback_prefix must end with / and have no query, got {prefix!r}"
             raise LocalProtocolError(msg)
         if min_method not in METHODS:
             msg = f"min_method must be one of {', '.join(METHODS)}, got {min_method!r}"
@@ -95,7 +97,7 @@ class Subscriber(CallMachine[_Command]):
         ):
             msg = f"mismatch_status must be a 2xx, 4xx or 5xx but 410, got {mismatch_status}"
             raise LocalProtocolError(msg)
-        self._prefix = callback_prefix
+        self._prefix = prefix
         self._insecure = insecure
         self._min_method: Method = min_method
         self._mismatch_status = mismatch_status
@@ -149,7 +151,11 @@ class Subscriber(CallMachine[_Command]):
         if key is None:
             msg = f"there is no subscription {name!r}"
             raise LocalProtocolError(msg)
-        self._take(key, self._subscriptions[key].unwanted(self._now))
+        subscription = self._subscriptions[key]
+        if subscription.state is State.UNSUBSCRIBING:
+            msg = f"the hub of subscription {name!r} is being told already"
+            raise LocalProtocolError(msg)
+        self._take(key, subscription.unwanted(self._now))
 
     def _settle(self, token: Hashable, response: Response) -> None:
         if token not in self._unanswered:
