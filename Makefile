@@ -30,8 +30,10 @@ demo: $(VENV)/.demo  ## see all four protocols at work
 
 test: $(VENV)/.test  ## run all tests; the sans-I/O floors must be covered to the last branch
 	$(say) 'tests'
-	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest --numprocesses=logical
 	$(say) 'coverage of the sans-I/O floors'
+	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --fail-under=100 --omit='$(NOT_SANS_IO)'
 
 lint: $(VENV)/.lint  ## check style, types and floors
