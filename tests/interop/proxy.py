@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from string import Template
+from subprocess import DEVNULL
 
 import anyio
-import anyio.to_thread
 
 from tests.system_tools import require_tool
 
@@ -60,14 +59,14 @@ async def nginx(upstream: int, folder: Path) -> AsyncIterator[int]:
     configuration.write_text(
         _CONFIGURATION.substitute(folder=folder, port=port, upstream=upstream), "utf-8"
     )
-    process = subprocess.Popen([require_tool("nginx"), "-p", folder, "-c", configuration])
-    try:
+    command = [require_tool("nginx"), "-p", str(folder), "-c", str(configuration)]
+    async with await anyio.open_process(
+        command, stdin=DEVNULL, stdout=None, stderr=None
+    ) as process:
         with anyio.fail_after(10):
             await _listening(port)
         yield port
-    finally:
         process.terminate()
-        await anyio.to_thread.run_sync(process.wait)
 
 
 async def _listening(port: int) -> None:
