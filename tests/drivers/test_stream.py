@@ -17,6 +17,7 @@ from anyio.streams.tls import TLSListener
 
 from eventproto import Closed, ClosedError, ConnectionLost, PeerTimeout
 from eventproto._address import PUBLIC_ONLY
+from eventproto._drive._stream import StreamSession
 from tests.drivers.framed import Frame, Framed, frame, frames
 from tests.drivers.peers import peer, read_all
 
@@ -133,6 +134,60 @@ async def test_sending_to_a_lost_connection_ends(runtime: ModuleType) -> None:
 
     assert isinstance(last, Closed)
     assert isinstance(last.error, ConnectionLost)
+
+
+async def aloof(stream: SocketStream) -> None:
+    """Read nothing, and stay."""
+    await stream.receive(1)  # anyio reads ahead until it is asked once
+    await anyio.sleep_forever()
+
+
+async def test_a_peer_that_reads_nothing_is_dropped(
+    runtime: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would hold the connection, and whoever sends over it, for ever."""
+    monkeypatch.setattr(StreamSession, "_stall_time", 0.2)
+
+    async with peer(aloof) as url, runtime.connect(Framed(), url) as connection:
+        await connection.send(b"before")
+        await connection.send(bytes(16_000_000))  # returns
+        last = [event async for event in connection.events()][-1]
+
+    assert isinstance(last, Closed)
+    assert isinstance(last.error, ConnectionLost)
+    assert isinstance(last.error.__cause__, TimeoutError)
+
+
+async def test_a_peer_that_reads_slowly_is_waited_for(
+    runtime: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All takes longer than a piece may take, and arrives."""
+    monkeypatch.setattr(StreamSession, "_stall_time", 1.0)
+    big = bytes(16_000_000)
+    arrived = 0
+
+    async def slow(stream: SocketStream) -> None:
+        nonlocal arrived
+        async for data in stream:
+            arrived += len(data)
+            await anyio.sleep(0.006)  # 65 536 bytes at a time, most of the time
+
+    async with peer(slow) as url, runtime.connect(Framed(), url) as connection:
+        await connection.send(big)
+        while arrived < len(frame(big)):
+            assert connection.machine.backlog == 0  # nor is the connection lost
+            await anyio.sleep(0.05)
+
+
+async def test_a_peer_that_reads_nothing_does_not_hold_up_the_end(runtime: ModuleType) -> None:
+    """The block exits when the machine gives the peer up; its clock runs while nobody can write."""
+    async with peer(aloof) as url, runtime.connect(Framed(patience=0.3), url) as connection:
+        await connection.send(b"before")
+        with anyio.move_on_after(0.1) as waiting:
+            await connection.send(bytes(16_000_000))
+        assert waiting.cancelled_caught
+
+    assert isinstance(connection.closed.error, PeerTimeout)
 
 
 async def test_the_clock_is_watched(runtime: ModuleType) -> None:

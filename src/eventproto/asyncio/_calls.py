@@ -82,6 +82,10 @@ class _HttpConnection(StreamConnection[Call | End], HttpSession):
     def usable(self) -> bool:
         return self._http.reusable and not self._gone.is_set()
 
+    @override
+    async def send(self, command: Call | End) -> None:
+        self.post(command)  # without waiting: the answer may come before the call was read
+
 
 class ConnectionPool(Pool):
     """A `Pool` on asyncio."""

@@ -2,8 +2,8 @@
 
 The rules of a driver: touch the machine without awaiting, then await one thing. There is one
 writer, here the transport's own buffer, so cancelling a `send` can never tear a frame. Output
-stays in the machine while that buffer is full, reading stops while events wait to be taken, and
-a lost connection is EOF to the machine.
+stays in the machine while that buffer is full, a peer that takes none of it for long is dropped,
+reading stops while events wait to be taken, and a lost connection is EOF to the machine.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, Final, TypeVar, cast
 
 from typing_extensions import override
 
-from eventproto import EOF, Chunk, Closed, ClosedError, ConnectionLost, End, Event, Machine
-from eventproto._drive._stream import StreamSession
+from eventproto import EOF, Chunk, Closed, ClosedError, End, Event, Machine
+from eventproto._drive._stream import PIECE, StreamSession
 
 __all__ = ["StreamConnection", "running"]
 
@@ -36,7 +36,9 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self._writable = True
-        self._lost: Exception | None = None
+        self._rest = memoryview(b"")  # of the output: what the transport has had no room for
+        self._ending = False
+        self._patience: asyncio.TimerHandle | None = None
         self._gone = asyncio.Event()
 
     # The application calls these.
@@ -58,8 +60,8 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
             if not self._write():  # asking may have made output, and output may be in the way
                 await self._wait()
         self._step()
-        if isinstance(event, Closed) and isinstance(event.error, ConnectionLost):
-            event.error.__cause__ = self._lost
+        if isinstance(event, Closed):
+            self._see_last(event)
         return event
 
     @override
@@ -91,19 +93,23 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = exc
-        self._writable = True
+        self._lost = exc or self._lost
         self._gone.set()
+        self.resume_writing()
         self.machine.receive(EOF, self._loop.time())
         self._step()
 
     @override
     def pause_writing(self) -> None:
         self._writable = False
+        self._lose_patience_later()
 
     @override
     def resume_writing(self) -> None:
         self._writable = True
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         self._step()
 
     # The only logic: let out what there is, then look at the doors again.
@@ -111,8 +117,9 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
     def _step(self) -> None:
         """After any door in: let out what there is, look at the other doors, wake who waits."""
         self._write()
-        if self.machine.finished:
+        if self.machine.finished and not self._rest:
             self._transport.close()
+            self._lose_patience_later()
         elif self.machine.backlog >= _HIGH_WATER:
             self._transport.pause_reading()
         elif not self._transport.is_reading():
@@ -124,19 +131,34 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
                 waiter.set_result(None)
 
     def _write(self) -> bool:
-        """Write what there is, in one piece, if there is room; say whether there was anything."""
-        if not self._writable:
-            return False
-        chunks: list[Chunk] = list(iter(self.machine.next_output, None))
-        data = b"".join(chunk for chunk in chunks if chunk is not EOF)
-        if data and not self._transport.is_closing():
-            self._transport.write(data)
-        if EOF in chunks:
+        """Write what there is, as far as there is room; say whether there was anything."""
+        moved = False
+        while self._writable and (self._rest or self._take_output()):
+            moved = True
+            if self._rest and not self._transport.is_closing():
+                self._transport.write(self._rest[:PIECE])
+            self._rest = self._rest[PIECE:]
+        if self._ending and not self._rest:
             if self._transport.can_write_eof():
                 self._transport.write_eof()
             else:
                 self._transport.close()
+        return moved
+
+    def _take_output(self) -> bool:
+        """Take all output of the machine, to be written at once; say whether there was any."""
+        chunks: list[Chunk] = list(iter(self.machine.next_output, None))
+        self._ending |= EOF in chunks
+        self._rest = memoryview(b"".join(chunk for chunk in chunks if chunk is not EOF))
         return bool(chunks)
+
+    def _lose_patience_later(self) -> None:
+        if self._patience is None and not self._gone.is_set():
+            self._patience = self._loop.call_later(self._stall_time, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        self._lost = self._stalled()
+        self.abort()
 
     def _set_timer(self, deadline: float | None) -> None:
         # Firing early is harmless, so a deadline that moved later needs no new timer.
@@ -163,7 +185,7 @@ async def running(connection: StreamConnection[Any]) -> AsyncGenerator[None]:
     try:
         yield
         with suppress(ClosedError):
-            await connection.send(End())
+            connection.post(End())  # a peer that does not read must not hold up the end
         while await connection.next_event() is not None:
             pass
         await connection.wait_gone()

@@ -1,8 +1,8 @@
-"""Any byte-stream machine on trio: one task reads, one writes and keeps the time.
+"""Any byte-stream machine on trio: one task reads, one writes, one keeps the time.
 
 The rules of a driver: touch the machine without awaiting, then await one thing. There is one
-writer, so cancelling a `send` can never tear a frame. Reading stops while events wait to be
-taken, and a lost connection is EOF to the machine.
+writer, so cancelling a `send` can never tear a frame. A peer that takes nothing for long is
+dropped, reading stops while events wait to be taken, and a lost connection is EOF to the machine.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 import trio
 from typing_extensions import override
 
-from eventproto import EOF, Chunk, Closed, ClosedError, ConnectionLost, End, Event, Machine
-from eventproto._drive._stream import StreamSession
+from eventproto import EOF, Chunk, Closed, ClosedError, End, Event, Machine
+from eventproto._drive._stream import PIECE, StreamSession
 from eventproto._drive._unwrapped import unwrapped
 
 __all__ = ["BROKEN", "AnyStream", "StreamConnection", "running", "socket_of"]
@@ -30,14 +30,14 @@ BROKEN: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
 class StreamConnection(StreamSession[CommandT]):
-    """A machine on a stream: the application's session, and the two tasks that serve it."""
+    """A machine on a stream: the application's session, and the tasks that serve it."""
 
     def __init__(self, machine: Machine[CommandT, Chunk, Chunk], stream: AnyStream) -> None:
         self.machine = machine
         self._stream = stream
         self._writing = False
-        self._lost: Exception | None = None
         self._gone = trio.Event()
+        self._alarm = trio.CancelScope()
         # The writer waits for work; all others wait here and look again at what they need.
         self._work = trio.lowlevel.ParkingLot()
         self._moved = trio.lowlevel.ParkingLot()
@@ -57,11 +57,11 @@ class StreamConnection(StreamSession[CommandT]):
     @override
     async def _take_event(self) -> Event:
         while (event := self.machine.next_event()) is None:
-            self._work.unpark_all()  # asking may have made output
+            self._let_out()  # asking may have made output
             await self._moved.park()
         self._step()
-        if isinstance(event, Closed) and isinstance(event.error, ConnectionLost):
-            event.error.__cause__ = self._lost
+        if isinstance(event, Closed):
+            self._see_last(event)
         return event
 
     @override
@@ -74,11 +74,17 @@ class StreamConnection(StreamSession[CommandT]):
 
     def _step(self) -> None:
         """After any door in: have everybody look again."""
-        self._work.unpark_all()
+        self._let_out()
         self._moved.unpark_all()
 
+    def _let_out(self) -> None:
+        """Have the two tasks look again that serve the doors out."""
+        self._work.unpark_all()
+        deadline = self.machine.deadline
+        self._alarm.deadline = math.inf if deadline is None else deadline
+
     async def read(self) -> None:
-        """Bring what the stream brings, until it ends: the first of the two tasks."""
+        """Bring what the stream brings, until it ends: the first of the three tasks."""
         chunk: Chunk = b""
         while chunk is not EOF:
             while self.machine.backlog >= _HIGH_WATER:
@@ -86,19 +92,17 @@ class StreamConnection(StreamSession[CommandT]):
             try:
                 chunk = bytes(await self._stream.receive_some()) or EOF
             except BROKEN as error:
-                self._lost = error
+                self._lost = self._lost or error  # the first one is the reason
                 chunk = EOF
             self.machine.receive(chunk, trio.current_time())
             self._step()
 
     async def write(self) -> None:
-        """Write what the machine writes and keep its time, until it has finished: the other."""
-        self.machine.handle_timeout(trio.current_time())
+        """Write what the machine writes, until it has finished: the second."""
         try:
             while not self.machine.finished:
                 chunks: list[Chunk] = list(iter(self.machine.next_output, None))
-                if data := b"".join(chunk for chunk in chunks if chunk is not EOF):
-                    await self._stream.send_all(data)
+                await self._send_all(b"".join(chunk for chunk in chunks if chunk is not EOF))
                 if EOF in chunks:
                     if not isinstance(self._stream, trio.SocketStream):
                         break  # TLS has no connection that is half open
@@ -109,7 +113,9 @@ class StreamConnection(StreamSession[CommandT]):
                     await self._wait_for_work()
             await self._stream.aclose()
         except BROKEN as error:
-            self._lost = error
+            self._lost = self._lost or error
+        except trio.TooSlowError:
+            self._lost = self._stalled()
         finally:
             self._writing = False
             self._gone.set()
@@ -117,17 +123,25 @@ class StreamConnection(StreamSession[CommandT]):
             self._step()
             self.abort()
 
+    async def _send_all(self, data: bytes) -> None:
+        for at in range(0, len(data), PIECE):
+            with trio.fail_after(self._stall_time):
+                await self._stream.send_all(memoryview(data)[at : at + PIECE])
+
     async def _wait_for_work(self) -> None:
         # Others are woken for a reason only, or two tasks would wake each other for ever.
         if self._writing:
             self._writing = False
             self._moved.unpark_all()
-        deadline = self.machine.deadline
-        with trio.move_on_at(math.inf if deadline is None else deadline) as waiting:
-            await self._work.park()
-        if waiting.cancelled_caught:
+        await self._work.park()
+
+    async def keep_time(self) -> None:
+        """Do what is due when it is due, for ever, also while the writer has no room: the third."""
+        while True:
             self.machine.handle_timeout(trio.current_time())
-            self._moved.unpark_all()
+            with trio.CancelScope() as self._alarm:
+                self._step()
+                await trio.sleep_forever()
 
 
 @asynccontextmanager
@@ -137,10 +151,11 @@ async def running(connection: StreamConnection[Any]) -> AsyncGenerator[None]:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(connection.read)
             nursery.start_soon(connection.write)
+            nursery.start_soon(connection.keep_time)
             try:
                 yield
                 with suppress(ClosedError):
-                    await connection.send(End())
+                    connection.post(End())  # a peer that does not read must not hold up the end
                 while await connection.next_event() is not None:
                     pass
                 await connection.wait_gone()
