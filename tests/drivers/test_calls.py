@@ -115,6 +115,54 @@ async def test_a_connection_that_went_stale(
         assert isinstance(event.outcome, ConnectionLost)
 
 
+async def test_idle_connections_are_few(runtime: ModuleType) -> None:
+    """However many calls were under way, a role does not run out of descriptors."""
+    open_ones = 0
+    all_are_open, some_were_dropped = anyio.Event(), anyio.Event()
+
+    async def serve(stream: SocketStream) -> None:
+        nonlocal open_ones
+        open_ones += 1
+        if open_ones == 80:
+            all_are_open.set()
+        while await read_request(stream):
+            await all_are_open.wait()
+            await stream.send(OK)
+        open_ones -= 1
+        if open_ones == 64:
+            some_were_dropped.set()
+
+    async with peer(serve) as url, runtime.run(Asker(), policy=ANYWHERE) as role:
+        for _ in range(80):
+            await role.send(Request("GET", url))
+        for _ in range(80):
+            assert (await role.next_event()).outcome.ok
+        await some_were_dropped.wait()
+        await role.send(Request("GET", url))
+        assert (await role.next_event()).outcome.ok
+        assert open_ones == 64
+
+
+async def test_a_connection_is_not_kept_beyond_its_idle_time(runtime: ModuleType) -> None:
+    """What lies between here and there may have forgotten it."""
+    served = 0
+
+    async def serve(stream: SocketStream) -> None:
+        nonlocal served
+        served += 1
+        while await read_request(stream):
+            await stream.send(OK)
+
+    limits = Limits(idle_time=0.05)
+    async with peer(serve) as url, runtime.run(Asker(), policy=ANYWHERE, limits=limits) as role:
+        for _ in range(2):
+            await role.send(Request("POST", url))
+            assert (await role.next_event()).outcome.ok
+            await anyio.sleep(0.1)
+
+    assert served == 2
+
+
 async def test_calls_run_side_by_side(runtime: ModuleType) -> None:
     """A slow server delays nobody else."""
     gate = anyio.Event()

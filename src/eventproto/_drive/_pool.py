@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "HttpSession", "Pool"]
 
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
-_KEPT: Final = 8
+_KEPT: Final = 64  # in all, because a hub calls as many origins as it has subscribers
 _LIMITS: Final = Limits()
 
 _Origin: TypeAlias = tuple[bool, str, int]
@@ -38,6 +38,8 @@ class HttpSession(Session[Call | End]):
 class Pool(ABC):
     """Makes calls, over connections that it keeps open for the next call to the same origin.
 
+    It keeps some, those that were used last.
+
     Args:
         limits: The bounds of each connection.
         policy: Which addresses may be called; anywhere, unless others choose the URLs.
@@ -54,7 +56,7 @@ class Pool(ABC):
         self._limits = limits
         self._policy = policy
         self._tls = tls
-        self._idle: dict[_Origin, list[HttpSession]] = {}
+        self._idle: dict[HttpSession, _Origin] = {}  # the freshest one last
 
     def perform(self, call: Call) -> Answer:
         """Make a call; what comes of it is waited for on the `Answer`."""
@@ -77,9 +79,8 @@ class Pool(ABC):
 
     def close(self) -> None:
         """Drop all idle connections."""
-        for sessions in self._idle.values():
-            for session in sessions:
-                session.abort()
+        for session in self._idle:
+            session.abort()
         self._idle.clear()
 
     @abstractmethod
@@ -92,9 +93,9 @@ class Pool(ABC):
 
     def take(self, request: Request) -> HttpSession | None:
         """An idle connection to the origin of this request, the freshest one."""
-        sessions = self._idle.get(_origin(request), [])
-        while sessions:
-            session = sessions.pop()
+        origin = _origin(request)
+        for session in [each for each in reversed(self._idle) if self._idle[each] == origin]:
+            del self._idle[session]
             if session.usable:
                 return session
             session.abort()
@@ -102,11 +103,14 @@ class Pool(ABC):
 
     def give_back(self, request: Request, session: HttpSession) -> None:
         """Keep a connection for the next call, if it can serve one."""
-        sessions = self._idle.setdefault(_origin(request), [])
-        if session.usable and len(sessions) < _KEPT:
-            sessions.append(session)
-        else:
+        if not session.usable:
             session.abort()
+            return
+        self._idle[session] = _origin(request)
+        if len(self._idle) > _KEPT:
+            oldest = next(iter(self._idle))
+            del self._idle[oldest]
+            oldest.abort()
 
 
 class Answer:

@@ -95,6 +95,7 @@ class _HttpConnection(HttpSession):
     @property
     @override
     def usable(self) -> bool:
+        self.machine.handle_timeout(trio.current_time())  # nobody else keeps its idle time
         # An idle connection has nothing to read, unless the server has closed it.
         return self.machine.reusable and not socket_of(self._stream).is_readable()
 
