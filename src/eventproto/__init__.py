@@ -19,6 +19,7 @@ from eventproto._errors import (
 )
 from eventproto._event import Closed, Event, Message
 from eventproto._machine import EOF, Chunk, End, Machine
+from eventproto._overflow import Overflow
 from eventproto._retry import Backoff, Entropy, Schedule, Steps
 from eventproto.http import HandshakeRejected
 
@@ -40,6 +41,7 @@ __all__ = [
     "LocalProtocolError",
     "Machine",
     "Message",
+    "Overflow",
     "PeerTimeout",
     "Refuse",
     "RemoteProtocolError",

@@ -8,7 +8,16 @@ import pytest
 
 from eventproto import Event, Message
 from eventproto.http import Response
-from eventproto.sse import Comment, Disconnected, Opened, RetryChanged, ServerSentEvent
+from eventproto.sse import (
+    Comment,
+    Decoder,
+    Disconnected,
+    Encoded,
+    Gap,
+    Opened,
+    RetryChanged,
+    ServerSentEvent,
+)
 
 
 def test_an_event_has_a_message() -> None:
@@ -49,3 +58,55 @@ def test_events_are_immutable() -> None:
     with pytest.raises(FrozenInstanceError):
         event.data = "b"  # type: ignore[misc]
     assert event == ServerSentEvent("a")
+
+
+@pytest.mark.parametrize(
+    "gap",
+    [
+        Gap("7", "history"),
+        Gap("", "overflow"),
+        Gap('"\n\u2028\0', "history", "h\u00e9"),
+    ],
+)
+def test_a_gap_is_an_ordinary_event(gap: Gap) -> None:
+    """Which every client reads, and ours recognises."""  # SSE G4
+    (event,) = Decoder(last_event_id="7").receive(Encoded.of(gap).data)
+    assert isinstance(event, ServerSentEvent)
+    assert (event.event, event.id) == ("gap", "7")  # it leaves the client's place alone
+    assert Gap.of(event) == gap
+    assert Gap.of(event.message()) == gap
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "",
+        "{",
+        "[" * 100_000,
+        "null",
+        "[]",
+        "{}",
+        '{"after":7,"reason":"history"}',
+        '{"after":"7","reason":"other"}',
+        b"\xff",
+    ],
+)
+def test_what_is_no_gap(data: str | bytes) -> None:
+    """An application may have events of that type, too."""
+    assert Gap.of(ServerSentEvent(data, "gap")) is None
+
+
+def test_a_gap_is_known_by_its_type() -> None:
+    """Not by its data alone."""
+    said = Gap("7", "history").event()
+    assert Gap.of(ServerSentEvent(said.data)) is None
+    strange = ServerSentEvent('{"after":"7","reason":"history","channel":7}', "gap")
+    assert Gap.of(strange) == Gap("7", "history")
+
+
+def test_encoded_knows_the_id() -> None:
+    """Of what has one."""
+    assert Encoded.of(ServerSentEvent("a", id="1")) == Encoded(b"id: 1\ndata: a\n\n", "1")
+    assert Encoded.of(Message(data=b"a", id="1"), "k") == Encoded(b"id: 1\ndata: a\n\n", "1", "k")
+    assert Encoded.of(RetryChanged(1)) == Encoded(b"retry: 1\n")
+    assert len(Encoded(b"abc")) == 3

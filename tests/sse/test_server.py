@@ -9,19 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventproto import EOF, Chunk, Closed, ClosedError, End, LocalProtocolError, Message
-from eventproto.http import Headers, Request
 from eventproto.sse import (
     Comment,
     Decoder,
+    Encoded,
+    Gap,
     RetryChanged,
     ServerSentEvent,
     ServerStream,
-    accept,
 )
 from eventproto.strategies._sse import server_sent_events
 from eventproto.testing import feed
-
-URL = "https://sse.example/stream"
 
 
 def written(stream: ServerStream) -> list[Chunk]:
@@ -34,54 +32,6 @@ def started(**options: Any) -> ServerStream:
     return stream
 
 
-def test_response_names_the_format_and_forbids_holding_it_back() -> None:
-    """Neither a cache nor a proxy may keep it."""  # SSE A1
-    head, stream = accept(Request("GET", URL))
-    assert head.status == 200
-    assert dict(head.headers) == {
-        "Content-Type": "text/event-stream",
-        "Cache-Control": "no-store",
-        "X-Accel-Buffering": "no",
-    }
-    assert stream is not None
-    assert stream.last_event_id == ""
-
-
-def test_an_answer_to_head_has_no_stream() -> None:
-    """But the same head."""
-    assert accept(Request("HEAD", URL)) == (accept(Request("GET", URL))[0], None)
-
-
-@pytest.mark.parametrize(
-    ("url", "header", "last_event_id"),
-    [
-        (URL, "7", "7"),
-        (URL, "h\u00e9", "h\u00e9"),  # SSE G2
-        (URL, "a\udcff", "a\ufffd"),
-        (URL + "?last_event_id=7", None, "7"),
-        (URL + "?a=b&last_event_id=h%C3%A9&last_event_id=8", None, "h\u00e9"),
-        (URL + "?last_event_id=7", "8", "8"),
-        (URL + "?last_event_id=7", "", ""),
-        (URL + "?last_event_id=", None, ""),
-    ],
-)
-def test_where_the_client_was(url: str, header: str | None, last_event_id: str) -> None:
-    """The header is newer than the URL, which a browser repeats."""  # SSE G1
-    headers = Headers() if header is None else Headers({"Last-Event-ID": header})
-    _, stream = accept(Request("GET", url, headers))
-    assert stream is not None
-    assert stream.last_event_id == last_event_id
-
-
-def test_options_reach_the_stream() -> None:
-    """Those of the constructor."""
-    _, stream = accept(Request("GET", URL), heartbeat=5.0, retry=100)
-    assert stream is not None
-    stream.handle_timeout(0)
-    assert stream.deadline == 5
-    assert written(stream) == [b"retry: 100\n"]
-
-
 @pytest.mark.parametrize(
     "options",
     [
@@ -91,6 +41,8 @@ def test_options_reach_the_stream() -> None:
         {"heartbeat": float("nan")},
         {"retry": -1},
         {"retry": 1.5},
+        {"going_away_retry": True},
+        {"overflow": "disconnect"},
     ],
 )
 def test_options_are_checked(options: dict[str, Any]) -> None:
@@ -143,8 +95,10 @@ def test_heartbeat_when_idle() -> None:
     stream.handle_timeout(14.9)
     assert written(stream) == []
     stream.handle_timeout(15)
-    assert written(stream) == [b": \n"]
     assert stream.deadline == 30
+    assert written(stream) == [b": \n"]
+    stream.handle_timeout(30)
+    assert written(stream) == [b": \n"]
 
 
 def test_no_heartbeat_when_there_is_something_to_say() -> None:
@@ -160,6 +114,9 @@ def test_heartbeats_do_not_pile_up() -> None:
     for now in range(1, 100):
         stream.handle_timeout(now)
     assert written(stream) == [b": \n"]
+    stream.send(Comment("a"), 100)
+    stream.handle_timeout(101)
+    assert written(stream) == [b": a\n"]
 
 
 def test_end() -> None:
@@ -173,6 +130,46 @@ def test_end() -> None:
     assert stream.deadline is None
     with pytest.raises(ClosedError):
         stream.send(Comment(), 2)
+
+
+def test_everything_that_was_sent_leaves_in_one_piece() -> None:
+    """Many in, one out."""
+    stream = started()
+    stream.send(ServerSentEvent("a"), 0)
+    stream.send(ServerSentEvent("b"), 0)
+    assert written(stream) == [b"data: a\n\ndata: b\n\n"]
+
+
+def test_going_away_says_when_to_come_back() -> None:
+    """Behind all that was sent, and only then."""
+    stream = started(going_away_retry=9000)
+    stream.send(ServerSentEvent("a"), 0)
+    stream.send(End(going_away=True), 0)
+    assert written(stream) == [b"data: a\n\n", b"retry: 9000\n", EOF]
+
+    stream = started(going_away_retry=9000)
+    stream.send(End(), 0)
+    assert written(stream) == [EOF]
+
+    stream = started()
+    stream.send(End(going_away=True), 0)
+    assert written(stream) == [EOF]
+
+
+def test_an_event_that_is_encoded_already() -> None:
+    """Goes out as it is, on any number of streams."""
+    event = Encoded.of(ServerSentEvent("a", id="1"))
+    streams = [started() for _ in range(3)]
+    for stream in streams:
+        stream.send(event, 0)
+    assert [written(stream) for stream in streams] == [[event.data]] * 3
+
+
+def test_a_gap_that_the_application_knows_of() -> None:
+    """Is said where it is."""
+    stream = started(last_event_id="7")
+    stream.send(Gap("7", "history"), 0)
+    assert written(stream) == [b'event: gap\ndata: {"after":"7","reason":"history"}\n\n']
 
 
 def test_a_client_that_went_away() -> None:

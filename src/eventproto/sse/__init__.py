@@ -14,9 +14,9 @@ every reader understands::
 
 The machines add time and life. `accept` answers a request with the right head and a
 `ServerStream`: commands in, the body's bytes out, with comments that keep an idle connection
-alive. `Client` is the session of an EventSource: it makes the calls, reports `Opened`, the
-stream's events and `Disconnected`, and comes back with the last event ID for as long as the
-server lets it.
+alive and bounds for a client that is too slow. `Client` is the session of an EventSource: it
+makes the calls, reports `Opened`, the stream's events and `Disconnected`, and comes back with the
+last event ID for as long as the server lets it.
 
 Where the specification leaves a choice or the format has no room, this package has decided:
 
@@ -27,16 +27,21 @@ Where the specification leaves a choice or the format has no room, this package 
 - Binary data travels as base64 next to a field `data-encoding: base64`, which all other readers
   must ignore: they see the base64 text, this decoder gives the bytes back.
 - Text with a carriage return cannot arrive as it was sent, so `encode` refuses it.
+- A server that has lost what a client missed says so by an event of type `gap`, see `Gap`.
 - A client does not remember redirects, ends at any status but 200 as browsers do, sends no
   `Last-Event-ID` once the id was taken back, and waits an hour at most for what `retry` says.
 
 The format is that of the WHATWG HTML standard, section 9.2.
 """
 
+from eventproto.sse._accept import Admit, accept, last_event_id
 from eventproto.sse._client import Client
+from eventproto.sse._cors import Cors
+from eventproto.sse._encoded import Encoded
 from eventproto.sse._events import (
     Comment,
     Disconnected,
+    Gap,
     Opened,
     RetryChanged,
     Sendable,
@@ -44,15 +49,19 @@ from eventproto.sse._events import (
 )
 from eventproto.sse._limits import Limits
 from eventproto.sse._parser import Decoder
-from eventproto.sse._server import ServerStream, accept, last_event_id
+from eventproto.sse._server import ServerStream
 from eventproto.sse._states import State
 from eventproto.sse._writer import encode
 
 __all__ = [
+    "Admit",
     "Client",
     "Comment",
+    "Cors",
     "Decoder",
     "Disconnected",
+    "Encoded",
+    "Gap",
     "Limits",
     "Opened",
     "RetryChanged",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import json
+from typing import Literal, TypeAlias
 
 from typing_extensions import override
 
@@ -10,7 +11,15 @@ from eventproto._event import Event, Message
 from eventproto._value import value
 from eventproto.http import Response
 
-__all__ = ["Comment", "Disconnected", "Opened", "RetryChanged", "Sendable", "ServerSentEvent"]
+__all__ = [
+    "Comment",
+    "Disconnected",
+    "Gap",
+    "Opened",
+    "RetryChanged",
+    "Sendable",
+    "ServerSentEvent",
+]
 
 
 @value()
@@ -59,6 +68,51 @@ class RetryChanged(Event):
     """
 
     milliseconds: int
+
+
+@value()
+class Gap:
+    """Something is missing from a stream: a server says so where it is missing.
+
+    Nothing in the format means this, so it is an ordinary event: of type `gap`, without an id, and
+    with data in JSON such as `{"after":"7","reason":"history"}`. A client that knows what it means
+    fetches the state anew; one that does not has no listener for that type.
+
+    Attributes:
+        after: The id of the last event before the gap, the empty string if there was none.
+        reason: `"history"`: the server's history does not reach back to `after`, and everything
+            that it has left follows. `"overflow"`: the client was too slow, and the server has
+            dropped what waited longest.
+        channel: Which of several channels on one stream; None for the stream.
+    """
+
+    after: str
+    reason: Literal["history", "overflow"]
+    channel: str | None = None
+
+    def event(self) -> ServerSentEvent:
+        """The event that says it."""
+        said = {"after": self.after, "reason": self.reason}
+        if self.channel is not None:
+            said["channel"] = self.channel
+        return ServerSentEvent(json.dumps(said, separators=(",", ":")), "gap")
+
+    @classmethod
+    def of(cls, event: ServerSentEvent | Message) -> Gap | None:
+        """What an event says that was received, or None if it says something else."""
+        kind = event.type if isinstance(event, Message) else event.event
+        if kind != "gap":
+            return None
+        try:
+            said = json.loads(event.data)
+        except (ValueError, RecursionError):
+            return None
+        match said:
+            case {"after": str(after), "reason": "history" | "overflow" as reason}:
+                channel = said.get("channel")
+                return cls(after, reason, channel if isinstance(channel, str) else None)
+            case _:
+                return None
 
 
 Sendable: TypeAlias = ServerSentEvent | Comment | RetryChanged | Message

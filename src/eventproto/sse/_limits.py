@@ -10,10 +10,11 @@ __all__ = ["Limits"]
 
 @value(kw_only=True)
 class Limits:
-    """How much a server may have a decoder hold, and a client do.
+    """How much a server may have a decoder hold and a client do; how much a server holds.
 
     A decoder holds at most `line_size + event_size + id_size` bytes, and while it decodes an
-    event up to four times as much again for the text.
+    event up to four times as much again for the text. A server's stream holds at most
+    `output_size` bytes, or one event if that alone is larger.
 
     Attributes:
         line_size: Bytes of one line, whatever stands in it. 16 MiB, because services send whole
@@ -23,6 +24,12 @@ class Limits:
             common servers take 8 KiB.
         redirects: How many redirects a client follows for one connection. 20, as in the Fetch
             standard.
+        output_count: How many events may wait in a server's stream for a client that is slow. 1024:
+            some minutes of a busy feed, as Mercure has it.
+        output_size: Bytes of the events that may wait there. 1 MiB, so that a thousand clients
+            that do not read hold no more than a gigabyte.
+        stall_time: Seconds after which a server gives a client up that takes nothing of what
+            waits for it. 120, twice what the drivers leave a peer for 64 KiB.
         retry: The longest that a server may have a client wait before it reconnects, in
             milliseconds; a larger reconnection time counts as this. One hour.
     """
@@ -31,6 +38,9 @@ class Limits:
     event_size: int = 16 * 1024 * 1024
     id_size: int = 4 * 1024
     redirects: int = 20
+    output_count: int = 1024
+    output_size: int = 1024 * 1024
+    stall_time: float = 120.0
     retry: int = 60 * 60 * 1000
 
     def __post_init__(self) -> None:
