@@ -158,6 +158,16 @@ def check_refusal(chunks: list[bytes], status: int) -> None:
     assert transcript.machine.finished
 
 
+def test_a_refusal_does_not_depend_on_how_the_input_was_cut() -> None:
+    """h11 quotes as much of what is wrong behind a chunk as has come."""
+    wire = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxPOST"
+
+    (closed,) = check_chunking(ServerConnection, wire)
+
+    assert isinstance(closed, Closed)
+    assert str(closed.error) == "a chunk of a body is not followed by CRLF"
+
+
 def test_a_refused_head_request_gets_no_body() -> None:
     """Not even the text that explains."""
     output = feed(ServerConnection(), [HEAD.replace(b"Host: ", b"Host: ?")]).output

@@ -127,6 +127,8 @@ class Channel(Generic[HeadT]):
                 msg = f"more than {self._limits.framing_size} bytes around a chunk of a body"
                 raise LimitExceeded(msg, code=431, limit="framing_size") from error
             msg = str(error)[:_LONGEST_QUOTE]
+            if msg.startswith("malformed chunk footer"):  # it goes on with what has come so far
+                msg = "a chunk of a body is not followed by CRLF"
             raise RemoteProtocolError(msg, code=error.error_status_hint) from error
 
     def _give(self) -> bool:
