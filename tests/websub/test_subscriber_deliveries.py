@@ -99,10 +99,24 @@ def test_contents_that_wait_are_limited() -> None:
     for token in "ab":
         role.receive(Call(token, delivery(callback)), 1.0)
     assert call(role, delivery(callback), 1.0).status == 503
+    assert len(events(role)) == 2
     role.send(Accept("a"), 2.0)
     role.receive(Call("d", delivery(callback)), 2.0)
     assert answers(role) == {"a": 204}
-    assert len(events(role)) == 3
+    assert len(events(role)) == 1
+
+
+def test_contents_that_nobody_takes_are_limited() -> None:
+    """Also when the hub was told to try again: no number of attempts fills the memory."""
+    # WebSub S45
+    role, callback = active(limits=Limits(unanswered=2, answer_time=5.0))
+    for now in range(1, 101):
+        role.handle_timeout(float(now))
+        role.receive(Call(now, delivery(callback)), float(now))
+    assert set(answers(role).values()) == {503}
+    assert len(events(role)) == 2
+    role.receive(Call("new", delivery(callback)), 200.0)
+    assert len(events(role)) == 1
 
 
 def test_content_has_a_size() -> None:

@@ -33,8 +33,8 @@ class Limits:
         redirects: How many a subscriber or a hub follows before it gives up. 5, as browsers did
             when redirects were still counted in documents.
         topics: How many topics one publish request may name (400). 16; Google's hub takes 10.
-        unanswered: How many contents a subscriber reports before the application has answered the
-            first of them (503 for more).
+        unanswered: How many contents a subscriber has reported that still wait for their answer,
+            and how many events it holds for the application (503 for more).
         answer_time: Seconds that the application has to answer a content before the subscriber
             does it with 503, so that the hub tries again. 10, as hubs wait 15 to 30.
         verification_time: Seconds in which a hub must verify a request that it has accepted before

@@ -227,8 +227,9 @@ class Subscriber(CallMachine[_Command]):
         except VerificationError as error:
             self._note(ContentRejected(subscription.wanted.name, error))
             raise
-        if len(self._unanswered) >= self._limits.unanswered:
-            msg = f"{self._limits.unanswered} contents are waiting for an answer already"
+        # What was answered in the application's place has still not been taken by it.
+        if max(len(self._unanswered), len(self._events)) >= self._limits.unanswered:
+            msg = f"{self._limits.unanswered} contents are waiting for the application already"
             raise LimitExceeded(msg, code=503, limit="unanswered")
         self._unanswered.add(call.token)
         self._timers.set(("answer", call.token), self._now + self._limits.answer_time)
