@@ -142,3 +142,5 @@ def test_reading_what_is_not_there() -> None:
         _ = Message(data=b"\xff").text
     with pytest.raises(ValueError):
         Message(data=b"{").json()
+    with pytest.raises(ValueError, match="too deep"):
+        Message(data=b"[" * 200_000).json()

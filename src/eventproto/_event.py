@@ -110,8 +110,12 @@ class Message:
         return self.data.decode()
 
     def json(self) -> Any:  # noqa: ANN401  # whatever the sender wrote
-        """`data` read as JSON; raises ValueError where it is not."""
-        return json.loads(self.data)
+        """`data` read as JSON; raises ValueError where it is not, or is nested too deep to read."""
+        try:
+            return json.loads(self.data)
+        except RecursionError as error:
+            msg = f"JSON of {len(self.data)} bytes is nested too deep to be read"
+            raise ValueError(msg) from error
 
 
 _OPTIONAL: Final = ("id", "source", "subject", "content_type")
