@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from eventproto import LocalProtocolError
 from eventproto._address import ANYWHERE, PUBLIC_ONLY, AddressPolicy
 
 
@@ -31,6 +34,12 @@ def test_public_addresses_are_permitted(address: str) -> None:
         "::ffff:127.0.0.1",  # IPv4 mapped
         "2002:7f00:1::",  # 6to4 of 127.0.0.1
         "64:ff9b::7f00:1",  # NAT64 of 127.0.0.1
+        "64:ff9b:1::7f00:1",  # NAT64 inside of a network, of 127.0.0.1
+        "::7f00:1",  # IPv4 compatible
+        "::ffff:0:7f00:1",  # IPv4 translated
+        "fec0::1",  # site-local
+        "5f00::1",  # segments of a provider's network
+        "ff0e::1",  # multicast
         "224.0.0.1",  # multicast
     ],
 )
@@ -47,6 +56,13 @@ def test_an_allowed_network_is_an_exception() -> None:
     assert policy.permits("127.0.0.1")
     assert policy.permits("::ffff:127.0.0.1")
     assert not policy.permits("10.0.0.1")
+
+
+@pytest.mark.parametrize("allowed", [("localhost",), ("10.0.0.1/8",), "10.0.0.0/8"])
+def test_what_is_allowed_is_networks(allowed: Any) -> None:
+    """A mistake shows where it is made, not when the first call is refused."""
+    with pytest.raises(LocalProtocolError, match=r"10\.0\.0\.0/8"):
+        AddressPolicy(allowed=allowed)
 
 
 def test_nat64_of_a_public_address_is_public() -> None:
