@@ -1,0 +1,51 @@
+"""What a cursor looks like: which log and topic it is of, then a position.
+
+A position is the time of the append in microseconds, or one more than the last position if that is
+later. So it says how old a record is, and a store that was restored from a copy never gives a
+position again that it gave after the copy was made: readers who saw it get a gap instead of a
+hole. What a cursor is of comes from an epoch, which every new store draws, and the topic: a cursor
+means nothing in a store that was flushed, and nothing in another topic, to which a message may be
+copied with its cursor for an id.
+"""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from hashlib import blake2b
+from typing import Final
+
+from eventproto.engine._values import Clock
+
+__all__ = ["EPOCH_SIZE", "Cursors", "position_of"]
+
+EPOCH_SIZE: Final = 16
+"""How many random bytes make an epoch."""
+
+_DIGITS: Final = 16  # microseconds until the year 2255
+_LATEST: Final = 2**53 - 1  # the largest whole number that is exact in every store
+
+
+class Cursors:
+    """The cursors of one topic."""
+
+    __slots__ = ("_prefix",)
+
+    def __init__(self, epoch: bytes, topic: str) -> None:
+        tag = blake2b(topic.encode(), key=epoch, digest_size=5).digest()
+        self._prefix = b32encode(tag).decode().lower() + "-"
+
+    def write(self, position: int) -> str:
+        """The cursor of a position."""
+        return f"{self._prefix}{position:0{_DIGITS}d}"
+
+    def read(self, text: str) -> int | None:
+        """The position of a cursor; None for what is no cursor of this epoch and topic."""
+        digits = text[len(self._prefix) :]
+        if not text.startswith(self._prefix) or len(digits) != _DIGITS:
+            return None
+        return int(digits) if digits.isascii() and digits.isdigit() else None
+
+
+def position_of(clock: Clock) -> int:
+    """The position of a record that would be the first one ever."""
+    return max(0, min(int(clock() * 1e6), _LATEST))
