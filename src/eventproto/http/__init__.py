@@ -2,7 +2,7 @@
 
 `Headers`, `Request`, `Response`, `Link` and `MediaType` say what goes over the wire; `Call`,
 `Result` and `Body` tie answers to questions; `ServerConnection` and `ClientConnection` turn bytes
-into calls and back.
+into calls and back; `ContentDecoder` undoes what a body was compressed with.
 """
 
 from eventproto.http._call import (
@@ -14,6 +14,7 @@ from eventproto.http._call import (
     Unanswered,
 )
 from eventproto.http._client import ClientConnection
+from eventproto.http._content_coding import ContentDecoder
 from eventproto.http._headers import Headers
 from eventproto.http._limits import Limits
 from eventproto.http._link import Link, format_link, parse_links
@@ -25,6 +26,7 @@ __all__ = [
     "Body",
     "Call",
     "ClientConnection",
+    "ContentDecoder",
     "Exchange",
     "HandshakeRejected",
     "Headers",
