@@ -28,7 +28,10 @@ def client(limits: Limits = Limits()) -> Connection:
 
 def sent(*frames: Frame, key: bytes | None = KEY) -> bytes:
     """What a peer writes, a client unless `key` is None."""
-    return b"".join(encode_frame(*frame[:2], fin=frame.fin, key=key) for frame in frames)
+    return b"".join(
+        encode_frame(opcode, payload, fin=fin, rsv1=rsv1, key=key)
+        for opcode, payload, fin, rsv1 in frames
+    )
 
 
 def text(payload: str | bytes, *, fin: bool = True) -> Frame:
@@ -45,7 +48,7 @@ def close(code: int = 1000, reason: str = "") -> Frame:
 
 def seen(output: bytes, *, masked: bool = False) -> list[Frame]:
     """What a peer reads, a client unless `masked`."""
-    decoder = FrameDecoder(masked=masked, limits=LARGE)
+    decoder = FrameDecoder(masked=masked, rsv1=True, limits=LARGE)
     return joined(decoder.receive(output))
 
 
@@ -54,8 +57,9 @@ def joined(frames: list[Frame]) -> list[Frame]:
     whole: list[Frame] = []
     for frame in frames:
         if whole and not whole[-1].fin and frame.opcode is Opcode.CONTINUATION:
-            opcode, payload, _ = whole.pop()
-            whole.append(Frame(opcode, payload + frame.payload, frame.fin))
+            first = whole.pop()
+            payload = first.payload + frame.payload
+            whole.append(first._replace(payload=payload, fin=frame.fin))
         else:
             whole.append(frame)
     return whole

@@ -50,7 +50,7 @@ def test_examples_of_the_rfc(data: str, frames: list[Frame]) -> None:
 @given(websocket_frames(), st.booleans(), st.data())
 def test_what_is_encoded_is_decoded(frame: Frame, masked: bool, data: st.DataObject) -> None:
     """Cut in any way, with pieces put together again."""
-    opcode, payload, fin = frame
+    opcode, payload, fin, _ = frame
     key = data.draw(st.binary(min_size=4, max_size=4)) if masked else None
     wire = encode_frame(opcode, payload, fin=fin, key=key)
     before = []

@@ -42,8 +42,9 @@ def websocket_frames() -> st.SearchStrategy[Frame]:
     control = st.sampled_from([Opcode.CLOSE, Opcode.PING, Opcode.PONG])
     data = st.sampled_from([Opcode.CONTINUATION, Opcode.TEXT, Opcode.BINARY])
     payload = st.binary(max_size=200) | st.sampled_from(_EDGES).map(bytes)
-    controls = st.builds(Frame, control, st.binary(max_size=125), fin=st.just(value=True))
-    return controls | st.builds(Frame, data, payload, fin=st.booleans())
+    plain = st.just(value=False)
+    controls = st.builds(Frame, control, st.binary(max_size=125), st.just(value=True), plain)
+    return controls | st.builds(Frame, data, payload, st.booleans(), plain)
 
 
 def websocket_closes() -> st.SearchStrategy[Close]:
@@ -179,8 +180,8 @@ def _frame_of(control: Ping | Pong) -> Frame:
 
 def _encoded(frame: Frame, *, masked: bool) -> st.SearchStrategy[bytes]:
     keys = st.binary(min_size=4, max_size=4) if masked else st.none()
-    opcode, payload, fin = frame
-    return keys.map(lambda key: encode_frame(opcode, payload, fin=fin, key=key))
+    opcode, payload, fin, rsv1 = frame
+    return keys.map(lambda key: encode_frame(opcode, payload, fin=fin, rsv1=rsv1, key=key))
 
 
 def _broken_heads(*, masked: bool, within: bool) -> st.SearchStrategy[tuple[bytes, int]]:

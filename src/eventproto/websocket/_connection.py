@@ -156,7 +156,7 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
             room = self._max_backlog - len(self._events)
             frames = self._decoder.frames(room)
             for frame in frames:
-                opcode, payload, fin = frame
+                opcode, payload, fin, _ = frame
                 if opcode is _TEXT and fin:
                     self._events.append(Text(decode_text(payload)))
                 elif opcode is _BINARY and fin:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from enum import IntEnum
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
@@ -34,15 +35,23 @@ class Frame(NamedTuple):
         opcode: What it is for.
         payload: What it carries.
         fin: Whether it is the last one of its message.
+        rsv1: Whether its reserved bit RSV1 is set, which on the first frame of a message says
+            that the message is compressed (RFC 7692, 6).
     """
 
     opcode: Opcode
     payload: bytes = b""
     fin: bool = True
+    rsv1: bool = False
 
 
 def encode_frame(
-    opcode: Opcode, payload: bytes = b"", *, fin: bool = True, key: bytes | None = None
+    opcode: Opcode,
+    payload: bytes = b"",
+    *,
+    fin: bool = True,
+    rsv1: bool = False,
+    key: bytes | None = None,
 ) -> bytes:
     """One frame as bytes.
 
@@ -50,18 +59,21 @@ def encode_frame(
         opcode: What it is for.
         payload: What it carries, unmasked.
         fin: Whether it is the last one of its message.
+        rsv1: Whether to set the reserved bit RSV1.
         key: Four unpredictable bytes to mask it with, as a client must; None to leave it
             unmasked, as a server must.
 
     Raises:
-        LocalProtocolError: A control frame that is fragmented or has more than 125 bytes, or a
-            key of another size.
+        LocalProtocolError: A control frame that is fragmented, is compressed or has more than 125
+            bytes; or a key of another size.
     """
     size = len(payload)
-    if opcode >= _CONTROL and (size > _SHORT or not fin):
-        msg = f"a control frame is whole and has at most {_SHORT} bytes, got {size}, {fin=}"
+    if opcode >= _CONTROL and (size > _SHORT or rsv1 or not fin):
+        msg = f"a control frame is whole and has at most {_SHORT} bytes, got {size}, {fin=} {rsv1=}"
         raise LocalProtocolError(msg)
     first = _FIN | opcode if fin else opcode
+    if rsv1:
+        first |= _RSV1
     mask = 0 if key is None else _MASK
     if size <= _SHORT:
         head = bytes((first, mask | size))
@@ -90,7 +102,10 @@ class FrameDecoder:
 
     Args:
         masked: Whether the peer must mask, because it is a client, or must not.
-        limits: The bounds of frames and messages.
+        rsv1: Whether an extension gives RSV1 a meaning on the first frame of a message.
+        limits: The bounds of frames and messages. What comes with RSV1 is compressed, so it may
+            be more than `message_size` by what compression costs in the worst case; who inflates
+            it has to see to the rest.
 
     Attributes:
         error: What `receive` and `frames` will raise, or None.
@@ -99,21 +114,25 @@ class FrameDecoder:
     __slots__ = (
         "_at",
         "_before",
+        "_between",
         "_data",
         "_ended",
         "_fin",
+        "_fragments",
         "_key",
         "_kinds",
         "_left",
         "_limits",
         "_mask",
+        "_most",
         "_opcode",
         "_room",
+        "_rsv1",
         "_waiting",
         "error",
     )
 
-    def __init__(self, *, masked: bool, limits: Limits = Limits()) -> None:
+    def __init__(self, *, masked: bool, rsv1: bool = False, limits: Limits = Limits()) -> None:
         self.error: RemoteProtocolError | None = None
         self._limits = limits
         self._mask = _MASK if masked else 0
@@ -123,13 +142,17 @@ class FrameDecoder:
         self._waiting: deque[bytes] = deque()
         self._ended = False
         # What may come next: which first bytes, and how large a data frame.
-        self._kinds = _BETWEEN_MESSAGES
+        self._between = _BETWEEN_COMPRESSED if rsv1 else _BETWEEN_MESSAGES
+        self._kinds = self._between
         self._before = 0  # how much of a fragmented message has come
+        self._fragments = 0  # in how many frames
+        self._most = limits.message_size  # how much of it may come
         self._room = min(limits.frame_size, limits.message_size)
         # The data frame that is being handed on in pieces.
         self._left = 0
         self._opcode = _CONTINUATION  # of the next piece
         self._fin = True  # of the last piece
+        self._rsv1 = False  # of the next piece
         self._key = b""  # from the next byte on
 
     def receive(self, data: bytes) -> list[Frame]:
@@ -183,7 +206,7 @@ class FrameDecoder:
                 kind = kinds[data[at]]
                 if kind is None:
                     raise _unexpected(data[at], kinds)
-                opcode, fin = kind
+                opcode, fin, rsv1 = kind
                 start = at + 2
                 size = data[at + 1] ^ mask  # above 127 if the mask bit is not what it must be
                 if size > _SHORT:
@@ -193,7 +216,7 @@ class FrameDecoder:
                     if start > end:
                         break
                     size = _extended_size(data[at + 2 : start])
-                if size > room and opcode < _CONTROL:
+                if size > room and opcode < _CONTROL and not (rsv1 and self._has_room(size)):
                     raise _too_big(size, self._before, self._limits)
                 if mask:
                     start += 4
@@ -204,9 +227,9 @@ class FrameDecoder:
                         payload = apply_mask(payload, data[start - 4 : start])
                     at = stop
                     at_most -= 1
-                    frames.append(_new(Frame, (opcode, payload, fin)))
+                    frames.append(_new(Frame, (opcode, payload, fin, rsv1)))
                 elif start <= end and opcode < _CONTROL:
-                    self._opcode, self._fin = opcode, fin
+                    self._opcode, self._fin, self._rsv1 = opcode, fin, rsv1
                     if mask:
                         self._key = data[start - 4 : start]
                     left = size
@@ -215,10 +238,10 @@ class FrameDecoder:
                     break
                 if not fin:
                     kinds = _WITHIN_MESSAGE
-                    room = self._make_room(self._before + size)
+                    room = self._go_on(size, rsv1=rsv1)
                 elif opcode is _CONTINUATION:
-                    kinds = _BETWEEN_MESSAGES
-                    room = self._make_room(0)
+                    kinds = self._between
+                    room = self._begin_anew()
                 elif opcode is _CLOSE:
                     self._end()
                     return
@@ -234,15 +257,31 @@ class FrameDecoder:
 
     def _piece(self, piece: bytes, *, fin: bool) -> Frame:
         opcode, self._opcode = self._opcode, _CONTINUATION
+        rsv1, self._rsv1 = self._rsv1, False
         if self._mask:
             key, turn = self._key, len(piece) % 4
             piece, self._key = apply_mask(piece, key), key[turn:] + key[:turn]
-        return Frame(opcode, piece, fin)
+        return Frame(opcode, piece, fin, rsv1)
 
-    def _make_room(self, before: int) -> int:
-        """How large the next data frame may be, with so much of its message before it."""
-        self._before = before
-        return min(self._limits.frame_size, self._limits.message_size - before)
+    def _has_room(self, size: int) -> bool:
+        """Whether a message of this size may come that is compressed."""
+        return size <= min(self._limits.frame_size, _most_compressed(self._limits))
+
+    def _go_on(self, size: int, *, rsv1: bool) -> int:
+        """Count a frame of a message that is not its last; return how large the next may be."""
+        if rsv1:
+            self._most = _most_compressed(self._limits)
+        self._before += size
+        self._fragments += 1
+        if self._fragments >= self._limits.fragments:
+            raise _too_many(self._limits)
+        return min(self._limits.frame_size, self._most - self._before)
+
+    def _begin_anew(self) -> int:
+        """Forget the message that is complete; return how large the next frame may be."""
+        self._before = self._fragments = 0
+        self._most = self._limits.message_size
+        return min(self._limits.frame_size, self._most)
 
     def _end(self) -> None:
         self._ended = True
@@ -251,9 +290,10 @@ class FrameDecoder:
         self._at = self._left = 0
 
 
-_Kinds: TypeAlias = tuple[tuple[Opcode, bool] | None, ...]
+_Kinds: TypeAlias = tuple[tuple[Opcode, bool, bool] | None, ...]
 
 _FIN: Final = 0x80
+_RSV1: Final = 0x40
 _MASK: Final = 0x80
 _SHORT: Final = 125
 _16_BITS: Final = 126
@@ -264,20 +304,28 @@ _CONTINUATION: Final = Opcode.CONTINUATION
 _CLOSE: Final = Opcode.CLOSE
 _CONTROL: Final = 8
 # What `Frame(...)` comes down to, in half of the time.
-_new: Final[Callable[[type[Frame], tuple[Opcode, bytes, bool]], Frame]] = cast("Any", tuple).__new__
+_new: Final[Callable[[type[Frame], tuple[Opcode, bytes, bool, bool]], Frame]] = cast(
+    "Any", tuple
+).__new__
 
 
-def _kinds(whole: set[Opcode], fragmented: set[Opcode]) -> _Kinds:
-    """The opcode and FIN for each first byte that a frame may have; no reserved bit may be set."""
-    kinds = {_FIN | opcode: (opcode, True) for opcode in whole}
-    kinds |= {int(opcode): (opcode, False) for opcode in fragmented}
+def _kinds(
+    whole: AbstractSet[Opcode],
+    fragmented: AbstractSet[Opcode],
+    compressed: AbstractSet[Opcode] = frozenset(),
+) -> _Kinds:
+    """Opcode, FIN and RSV1 for each first byte that a frame may have."""
+    kinds = {_FIN | opcode: (opcode, True, False) for opcode in whole}
+    kinds |= {int(opcode): (opcode, False, False) for opcode in fragmented}
+    kinds |= {_RSV1 | _FIN | opcode: (opcode, True, True) for opcode in compressed}
+    kinds |= {_RSV1 | opcode: (opcode, False, True) for opcode in compressed}
     return tuple(kinds.get(first) for first in range(256))
 
 
+_FIRST: Final = {Opcode.TEXT, Opcode.BINARY}
 _ALWAYS: Final = {Opcode.CLOSE, Opcode.PING, Opcode.PONG}
-_BETWEEN_MESSAGES: Final = _kinds(
-    {Opcode.TEXT, Opcode.BINARY} | _ALWAYS, {Opcode.TEXT, Opcode.BINARY}
-)
+_BETWEEN_MESSAGES: Final = _kinds(_FIRST | _ALWAYS, _FIRST)
+_BETWEEN_COMPRESSED: Final = _kinds(_FIRST | _ALWAYS, _FIRST, _FIRST)
 _WITHIN_MESSAGE: Final = _kinds({Opcode.CONTINUATION} | _ALWAYS, {Opcode.CONTINUATION})
 
 
@@ -285,7 +333,7 @@ def _unexpected(first: int, kinds: _Kinds) -> RemoteProtocolError:
     """Why this cannot be the first byte of a frame now."""
     opcode = first & 0x0F
     if first & 0x70:
-        msg = f"a frame with reserved bits {first >> 4 & 7:03b}, and no extension was agreed on"
+        msg = f"a frame with reserved bits {first >> 4 & 7:03b}, which mean nothing there"
     elif opcode not in set(Opcode):
         msg = f"a frame with opcode {opcode}, which is reserved"
     elif opcode >= _CONTROL:
@@ -321,3 +369,16 @@ def _too_big(size: int, before: int, limits: Limits) -> LimitExceeded:
         limit, what, most = "message_size", f"a message of {before + size}", limits.message_size
     msg = f"{what} bytes where {most} are allowed"
     return LimitExceeded(msg, code=CloseCode.MESSAGE_TOO_BIG, limit=limit)
+
+
+def _too_many(limits: Limits) -> LimitExceeded:
+    msg = f"a message in more frames than the {limits.fragments} that are allowed"
+    return LimitExceeded(msg, code=CloseCode.MESSAGE_TOO_BIG, limit="fragments")
+
+
+def _most_compressed(limits: Limits) -> int:
+    """Bytes that a compressed message may have.
+
+    DEFLATE adds less than an eighth in the worst case, and each fragment the head of a block.
+    """
+    return 2 * limits.message_size + 1024

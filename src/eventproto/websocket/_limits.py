@@ -20,6 +20,9 @@ class Limits:
         frame_size: Bytes of one frame (1009). Frames are not held, so this costs no memory: it
             bounds how long one frame can keep a Ping or a Close behind it from coming through.
             16 MiB.
+        fragments: Frames of one message (1009). Nothing is held for each of them, but empty ones
+            add nothing to `message_size`, so nothing else ends a message that goes on in them.
+            16,384, so that a message of `message_size` may come 64 bytes at a time.
         pongs: How many Pings are answered that came while nothing could be written; of more than
             that, only the newest (RFC 6455, 5.5.3). 16, which is 2 KiB.
         open_time: Seconds for the opening handshake.
@@ -31,6 +34,7 @@ class Limits:
 
     message_size: int = 1024 * 1024
     frame_size: int = 16 * 1024 * 1024
+    fragments: int = 16 * 1024
     pongs: int = 16
     open_time: float = 10.0
     close_time: float = 10.0
