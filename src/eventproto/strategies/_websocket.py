@@ -8,13 +8,12 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-from eventproto import Event
+from eventproto import Event, websocket
 from eventproto.http import Headers, Request
 from eventproto.websocket import (
     Binary,
     Close,
     Frame,
-    Limits,
     Opcode,
     Ping,
     Pong,
@@ -86,7 +85,7 @@ def websocket_streams(draw: st.DrawFn, *, masked: bool) -> tuple[bytes, list[Eve
 
 @st.composite
 def broken_websocket_streams(
-    draw: st.DrawFn, *, masked: bool, limits: Limits = Limits()
+    draw: st.DrawFn, *, masked: bool, limits: websocket.Limits = websocket.Limits()
 ) -> tuple[bytes, list[Event], int]:
     """What a peer must not send, with the events before that and the close code that answers it.
 
@@ -203,7 +202,7 @@ def _broken_heads(*, masked: bool, within: bool) -> st.SearchStrategy[tuple[byte
 
 
 def _broken_sizes(
-    *, masked: bool, within: bool, limits: Limits
+    *, masked: bool, within: bool, limits: websocket.Limits
 ) -> st.SearchStrategy[tuple[bytes, int]]:
     """The head of a data frame with a length that cannot be, or that is beyond a limit."""
     first = _FIN | (Opcode.CONTINUATION if within else Opcode.BINARY)
