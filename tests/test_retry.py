@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import locale
 import random
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventproto import Backoff, LocalProtocolError, Schedule, Steps
+from eventproto import Backoff, LocalProtocolError, Schedule, Steps, retry_after
 
 positive = st.floats(min_value=0.001, max_value=1e6)
 shares = st.floats(min_value=0, max_value=1)
@@ -103,3 +105,124 @@ def test_steps_are_checked(delays: tuple[float, ...]) -> None:
         Steps(delays)
     with pytest.raises(LocalProtocolError):
         Steps((1,), jitter=2)
+
+
+NOON = datetime(1994, 11, 6, 12, tzinfo=UTC).timestamp()  # a Sunday
+
+
+@pytest.mark.parametrize(
+    ("field", "seconds"),
+    [
+        ("0", 0),
+        ("120", 120),
+        (" 7\t", 7),
+        ("007", 7),
+        ("2147483648", 2**31),
+        ("2147483649", 2**31),
+        ("9" * 100_000, 2**31),
+        ("0" * 100_000, 0),
+    ],
+)
+def test_retry_after_in_seconds(field: str, seconds: float) -> None:
+    """Any number of digits; what is too much counts as the most that there is."""
+    assert retry_after(field, at=NOON) == seconds
+
+
+@pytest.mark.parametrize(
+    ("field", "seconds"),
+    [
+        ("Sun, 06 Nov 1994 12:01:40 GMT", 100),
+        ("Sunday, 06-Nov-94 12:01:40 GMT", 100),
+        ("Sun Nov  6 12:01:40 1994", 100),
+        ("Wed Nov 16 12:00:00 1994", 10 * 86400),
+        ("Sun, 06 Nov 1994 11:59:59 GMT", 0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+        ("Mon, 01 Jan 0001 00:00:00 GMT", 0),
+        ("Sun, 06 Nov 1994 12:00:60 GMT", 60),  # a leap second
+        ("Sat, 31 Dec 9999 23:59:59 GMT", 2**31),
+        ("Mon, 06 Nov 1994 12:01:40 GMT", 100),  # whatever day that was
+        ("Tuesday, 06-Nov-45 12:00:00 GMT", 0),
+        ("Sunday, 06-Nov-44 12:00:00 GMT", 18263 * 86400),
+    ],
+)
+def test_retry_after_a_date(field: str, seconds: float) -> None:
+    """In the three forms that HTTP has for one (RFC 9110, 5.6.7)."""
+    assert retry_after(field, at=NOON) == seconds
+
+
+@pytest.mark.parametrize(("year", "means"), [(50, 2050), (49, 2049), (51, 1951), (0, 2000)])
+def test_two_digits_of_a_year(year: int, means: int) -> None:
+    """No year that is more than fifty years ahead, also across a century."""
+    at = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
+    found = retry_after(f"Monday, 01-Jan-{year:02} 00:00:00 GMT", at=at)
+    expected = datetime(means, 1, 1, tzinfo=UTC).timestamp() - at
+    assert found == max(expected, 0)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        *(
+            None,
+            "",
+            " ",
+            "soon",
+            "-1",
+            "+1",
+            "1.5",
+            "1e3",
+            "1_000",
+            "0x1",
+            "1 2",
+            "1,2",
+            "inf",
+            "nan",
+        ),
+        *("\u0661", "\u00b2", "\uff11", "1\n", "\u00a01", "\ud800", "1\0"),
+        "Sun, 06 Nov 1994 12:01:40",
+        "Sun, 06 Nov 1994 12:01:40 +0000",
+        "Sun, 06 Nov 1994 12:01:40 UTC",
+        "Sun, 6 Nov 1994 12:01:40 GMT",
+        "sun, 06 nov 1994 12:01:40 gmt",
+        "So, 06 Nov 1994 12:01:40 GMT",
+        "Sun, 06 Now 1994 12:01:40 GMT",
+        "Sun, 00 Nov 1994 12:01:40 GMT",
+        "Sun, 31 Nov 1994 12:01:40 GMT",
+        "Tue, 29 Feb 1994 12:01:40 GMT",
+        "Sun, 06 Nov 0000 12:01:40 GMT",
+        "Sun, 06 Nov 1994 24:01:40 GMT",
+        "Sun, 06 Nov 1994 12:60:40 GMT",
+        "Sun, 06 Nov 1994 12:01:61 GMT",
+        "Sun, 06 Nov 19940 12:01:40 GMT",
+        "Sun, \u0660\u0666 Nov 1994 12:01:40 GMT",
+        "Sun,  06 Nov 1994 12:01:40 GMT",
+        "Sun, 06-Nov-94 12:01:40 GMT",
+        "Sun Nov 6 12:01:40 1994",
+        "1994-11-06T12:01:40Z",
+        "Sun, 06 Nov 1994 12:01:40 GMT" * 1000,
+    ],
+)
+def test_retry_after_that_says_nothing(field: str | None) -> None:
+    """It is as if it were not there."""
+    assert retry_after(field, at=NOON) is None
+
+
+@given(st.text() | st.text("SunMoT,: 0123456789-GMTNov"))
+def test_retry_after_may_be_any_text(field: str) -> None:
+    """It never raises, and never asks for the impossible."""
+    seconds = retry_after(field, at=NOON)
+    assert seconds is None or 0 <= seconds <= 2**31
+
+
+def test_retry_after_knows_no_locale() -> None:
+    """A German November is another month."""
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        for name in ("de_DE.UTF-8", "fr_FR.UTF-8", "C.UTF-8", "C"):
+            try:
+                locale.setlocale(locale.LC_ALL, name)
+            except locale.Error:
+                continue
+            assert retry_after("Sun, 06 Nov 1994 12:01:40 GMT", at=NOON) == 100
+    finally:
+        locale.setlocale(locale.LC_ALL, before)

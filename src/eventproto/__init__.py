@@ -20,7 +20,7 @@ from eventproto._errors import (
 from eventproto._event import Closed, Event, Message
 from eventproto._machine import EOF, Chunk, End, Machine
 from eventproto._overflow import Overflow
-from eventproto._retry import Backoff, Entropy, Schedule, Steps
+from eventproto._retry import Backoff, Entropy, Schedule, Steps, retry_after
 from eventproto.http import HandshakeRejected
 
 __all__ = [
@@ -48,4 +48,5 @@ __all__ = [
     "Schedule",
     "Steps",
     "VerificationError",
+    "retry_after",
 ]
