@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eventproto import EOF, ConnectionLost, Event
-from eventproto.http import Body, Call, Request, Response, Result, Unanswered
+from eventproto.http import Body, Call, Request, Response, Result, Unanswered, Unsent
 
 
 def test_they_are_events_without_messages() -> None:
@@ -20,6 +20,7 @@ def test_defaults() -> None:
     assert Body(1, EOF).error is None
 
 
-def test_unanswered_is_a_lost_connection() -> None:
-    """Whoever does not care for the difference catches both."""
+def test_unanswered_and_unsent_are_lost_connections() -> None:
+    """Whoever does not care for the difference catches all."""
     assert issubclass(Unanswered, ConnectionLost)
+    assert issubclass(Unsent, ConnectionLost)

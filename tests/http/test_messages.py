@@ -29,6 +29,18 @@ def test_parts_of_a_url(url: str, expected: tuple[object, ...]) -> None:
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        *(("GET", True), ("HEAD", True), ("PUT", True), ("DELETE", True), ("REPORT", True)),
+        *(("POST", False), ("PATCH", False), ("get", False), ("X-NEW", False)),
+    ],
+)
+def test_idempotent(method: str, expected: bool) -> None:
+    """What may be asked again without asking why the first answer did not come."""
+    assert Request(method, "http://a").idempotent is expected
+
+
 def test_scheme_and_path() -> None:
     """The path is as it was sent, and never empty."""
     assert Request("GET", "HTTPS://a").scheme == "https"

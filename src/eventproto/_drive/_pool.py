@@ -5,17 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
-from eventproto import ClosedError, ConnectionLost, End, LocalProtocolError
+from eventproto import ClosedError, End, LocalProtocolError
 from eventproto._address import ANYWHERE, AddressPolicy
 from eventproto._drive._session import Session
-from eventproto.http import Body, Call, Limits, Request, Response, Result, Unanswered
+from eventproto.http import Body, Call, Limits, Request, Response, Result, Unanswered, Unsent
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
 __all__ = ["Answer", "HttpSession", "Pool"]
 
-_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 _KEPT: Final = 64  # in all, because a hub calls as many origins as it has subscribers
 _LIMITS: Final = Limits()
 
@@ -120,25 +119,49 @@ class Answer:
         self._pool = pool
         self._call = call
         self._session: HttpSession | None = None
+        self._kept = False  # whether the session has served another call before
+        self._released = False
 
     async def result(self) -> Result:
-        """Make the call, and wait for its result."""
-        request = self._call.request
-        kept = self._pool.take(request)
-        if kept is not None:
-            result = await self._ask(kept)
+        """Make the call, and wait for its result.
+
+        It is made once, also if the waiting is cancelled and begins anew.
+        """
+        token, request = self._call.token, self._call.request
+        while True:
+            if self._session is None:
+                try:
+                    self._session = await self._send()
+                except (OSError, ClosedError) as error:
+                    if self._kept:
+                        continue
+                    unsent = Unsent(f"no connection to {request.authority}: {error}")
+                    unsent.__cause__ = error
+                    return Result(token, unsent)
+            session = self._session
+            result = cast("Result", await session.next_event())  # what a connection reports first
             # The server may have closed an idle connection while the call was on its way to it.
-            stale = isinstance(result.outcome, Unanswered)
-            if not (stale and request.method in _IDEMPOTENT):
+            stale = self._kept and isinstance(result.outcome, Unanswered)
+            if not (stale and request.idempotent):
                 return result
-            kept.abort()
+            session.abort()
+            self._session = None
+
+    async def _send(self) -> HttpSession:
+        """Send the call over a connection that was kept, or over a new one."""
+        session = self._pool.take(self._call.request)
+        self._kept = session is not None
+        if session is None:
+            session = await self._pool.connect(self._call.request)
         try:
-            session = await self._pool.connect(request)
-        except OSError as error:
-            lost = ConnectionLost(f"no connection to {request.authority}: {error}")
-            lost.__cause__ = error
-            return Result(self._call.token, lost)
-        return await self._ask(session)
+            if self._released:
+                msg = "nobody waits for the answer any more"
+                raise ConnectionAbortedError(msg)
+            await session.send(self._call)
+        except BaseException:
+            session.abort()
+            raise
+        return session
 
     async def body(self) -> Body:
         """Wait for the next piece of an answer that is streamed."""
@@ -149,17 +172,10 @@ class Answer:
 
     def release(self) -> None:
         """Give the connection back to the pool, or drop it if the answer is not complete."""
+        self._released = True
         session, self._session = self._session, None
         if session is not None:
             self._pool.give_back(self._call.request, session)
-
-    async def _ask(self, session: HttpSession) -> Result:
-        self._session = session
-        try:
-            await session.send(self._call)
-        except ClosedError as error:
-            return Result(self._call.token, Unanswered(str(error)))
-        return cast("Result", await session.next_event())  # what a connection reports first
 
 
 def _origin(request: Request) -> _Origin:

@@ -12,6 +12,7 @@ from eventproto.http._call import (
     HandshakeRejected,
     Result,
     Unanswered,
+    Unsent,
 )
 from eventproto.http._client import ClientConnection
 from eventproto.http._content_coding import ContentDecoder
@@ -38,6 +39,7 @@ __all__ = [
     "Result",
     "ServerConnection",
     "Unanswered",
+    "Unsent",
     "format_link",
     "parse_links",
 ]

@@ -11,7 +11,15 @@ from eventproto._machine import Chunk
 from eventproto._value import value
 from eventproto.http._messages import Request, Response
 
-__all__ = ["Body", "Call", "Exchange", "HandshakeRejected", "Result", "Unanswered"]
+__all__ = [
+    "Body",
+    "Call",
+    "Exchange",
+    "HandshakeRejected",
+    "Result",
+    "Unanswered",
+    "Unsent",
+]
 
 
 @value()
@@ -69,6 +77,10 @@ class Unanswered(ConnectionLost):
     A server may have closed an idle connection just as the request was sent, so a request that is
     idempotent may be sent again, on another connection (RFC 9110, 9.2.2).
     """
+
+
+class Unsent(ConnectionLost):
+    """There was no connection, and nothing of the request has left: it may be sent again."""
 
 
 class HandshakeRejected(RemoteProtocolError):

@@ -18,6 +18,11 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _URL: Final = re.compile(r"[!#-;=?-\[\]^-~]+").fullmatch
 _PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _NO_HEADERS: Final = Headers()
+# The ones of RFC 9110, and those that event streams are asked for with: RFC 3253, RFC 5323, and
+# the safe method with content that was long missing.
+_IDEMPOTENT: Final = frozenset(
+    {"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "QUERY", "REPORT", "SEARCH", "TRACE"}
+)
 
 
 @value()
@@ -46,6 +51,11 @@ class Request:
             raise LocalProtocolError(msg)
         _check_url(self.url)
         _check_body(self.body)
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether asking again does no more than asking once, by the method (RFC 9110, 9.2.2)."""
+        return self.method in _IDEMPOTENT
 
     @property
     def scheme(self) -> str:

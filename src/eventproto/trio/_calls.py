@@ -115,9 +115,14 @@ class _HttpConnection(HttpSession):
         return event
 
     async def _write(self) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()  # while no output has left the machine
         while (chunk := self.machine.next_output()) is not None:
             if chunk is not EOF:
-                await self._stream.send_all(chunk)
+                try:
+                    await self._stream.send_all(chunk)
+                except trio.Cancelled:
+                    self.abort()  # the call is torn, and whoever waits anew must not wait long
+                    raise
 
     async def _read(self) -> Chunk:
         try:
