@@ -215,6 +215,24 @@ async def test_who_cannot_be_reached_is_a_result(runtime: ModuleType) -> None:
     assert isinstance(event.outcome.__cause__, OSError)
 
 
+async def test_a_connection_that_does_not_come_about(runtime: ModuleType) -> None:
+    """The same limit holds for connecting as for answering, and the error says which."""
+
+    async def say_nothing(stream: SocketStream) -> None:
+        await anyio.sleep_forever()  # also nothing of TLS
+
+    limits = Limits(response_time=0.1)
+    async with (
+        peer(say_nothing) as url,
+        runtime.run(Asker(), policy=ANYWHERE, limits=limits) as role,
+    ):
+        await role.send(Request("GET", url.replace("http:", "https:")))
+        event = await role.next_event()
+
+    assert isinstance(event.outcome, ConnectionLost)
+    assert str(event.outcome).endswith("no connection within 0.1 seconds")
+
+
 async def test_private_addresses_are_refused_by_default(runtime: ModuleType) -> None:
     """Roles call whom others name (WebSub X2), so nobody on this network unless allowed."""
     called = False

@@ -65,6 +65,9 @@ async def open_connection(
                     failure = error
                 else:
                     return session
+    except TimeoutError as error:
+        msg = f"no connection within {limits.response_time} seconds"
+        raise TimeoutError(msg) from error
     except ValueError as error:
         # A name that cannot be looked up at all: a label too long, or empty.
         msg = f"{request.host!r} is no host name: {error}"
