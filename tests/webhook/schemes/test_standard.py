@@ -208,6 +208,13 @@ def test_a_tolerance_is_not_negative(tolerance: float) -> None:
         StandardWebhooks(SECRET, tolerance=tolerance)
 
 
+@pytest.mark.parametrize("source", ["", "\ud800"])
+def test_a_source_is_one_that_a_message_can_have(source: str) -> None:
+    """Said at once, not when the first delivery is read."""
+    with pytest.raises(LocalProtocolError, match="source"):
+        StandardWebhooks(SECRET, source=source)
+
+
 def test_the_tolerance_is_configurable() -> None:
     """Down to nothing, and up to any time at all."""  # C4
     headers = StandardWebhooks(SECRET).sign(MESSAGE, at=AT)

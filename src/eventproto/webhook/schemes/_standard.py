@@ -45,7 +45,8 @@ class StandardWebhooks:
         limits: `signatures` is the one that concerns a scheme.
 
     Raises:
-        LocalProtocolError: A secret is not base64 or too short, or the tolerance is negative.
+        LocalProtocolError: A secret is not base64 or too short, the tolerance is negative, or the
+            source is none that a `Message` can have.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class StandardWebhooks:
         if not tolerance >= 0:
             msg = f"tolerance is a number of seconds from 0, got {tolerance}"
             raise LocalProtocolError(msg)
+        Message(data=b"", source=source)  # or reading what was verified would fail
         self._keys: Final = tuple(_key(each) for each in (secret, *older))
         self._tolerance: Final = tolerance
         self._source: Final = source
