@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from types import ModuleType
+from typing import Any
 
-from eventproto import Message
+import pytest
+
+from eventproto import Message, __main__
 from eventproto._demo import _compare, demonstrate
 
 
@@ -33,6 +36,21 @@ def test_a_difference_is_told() -> None:
         "same",
     ]
     assert not _compare(said, {}, lines.append)
+
+
+@pytest.mark.parametrize("runtime", ["eventproto.asyncio", "eventproto.trio"])
+def test_a_difference_on_one_runtime_is_enough(
+    runtime: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The status says so to whoever does not read."""
+
+    async def pretend(module: ModuleType, say: Any) -> bool:
+        return module.__name__ != runtime
+
+    monkeypatch.setattr(__main__, "demonstrate", pretend)
+
+    assert __main__.main(["demo"]) == 1
+    assert capsys.readouterr().out.endswith("a hop heard something else\n")
 
 
 def test_the_command() -> None:
