@@ -27,6 +27,7 @@ CHUNKED = (
 )
 CLOSING = b"HTTP/1.1 200 OK\r\n\r\nabcde"
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"
+CONNECT = Request("CONNECT", "http://a.example")
 UPGRADE = Request("GET", "http://a/", Headers({"Connection": "upgrade", "Upgrade": "x"}))
 
 

@@ -33,6 +33,7 @@ from eventproto.testing import feed
 from tests.http.asking import (
     CHUNKED,
     CLOSING,
+    CONNECT,
     GET,
     OK,
     SWITCHING,
@@ -177,6 +178,39 @@ def test_switching() -> None:
     assert take(machine) == []
     machine.send(End(), 0)
     assert take(machine) == [Closed()]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 Connection established\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+)
+def test_a_tunnel(head: bytes) -> None:
+    """A success of CONNECT has no body, whatever it says (RFC 9110, 9.3.6)."""
+    machine = asking(CONNECT)
+    assert written(machine) == b"CONNECT a.example:80 HTTP/1.1\r\nHost: a.example\r\n\r\n"
+    machine.receive(head + b"xyz", 0)
+    (result,) = take(machine)
+    assert isinstance(result, Result)
+    assert isinstance(result.outcome, Response)
+    assert result.outcome.ok
+    assert (machine.switched, machine.deadline) == (True, None)
+    assert machine.arrived == [b"xyz"]
+
+
+def test_a_tunnel_may_be_declined() -> None:
+    """The answer is whole, and the connection goes on."""
+    machine = asking(CONNECT)
+    machine.receive(b"HTTP/1.1 407 No\r\nContent-Length: 3\r\n\r\nwho", 0)
+    (result,) = take(machine)
+    assert isinstance(result, Result)
+    assert isinstance(result.outcome, Response)
+    assert (result.outcome.status, result.outcome.body) == (407, b"who")
+    assert (machine.switched, machine.reusable) == (False, True)
 
 
 def test_an_upgrade_may_be_declined() -> None:

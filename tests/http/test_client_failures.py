@@ -187,7 +187,7 @@ def test_a_call_has_exactly_one_result(chunks: list[Chunk], stream: bool) -> Non
     "mistake",
     [
         Message(data=b"x"),
-        Call(1, Request("CONNECT", "http://a/")),
+        Call(1, Request("CONNECT", "http://a/", body=b"x")),
         Call(1, Request("GET", "http://a/", Headers({"Host": "b"}))),
         Call(1, Request("GET", "http://a/", Headers({"Content-Length": "1"}))),
         Call(1, Request("GET", "http://a/", Headers({"Transfer-Encoding": "chunked"}), b"x")),

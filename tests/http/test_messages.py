@@ -119,3 +119,11 @@ def test_of_text() -> None:
     headers = Headers({"Content-Type": "text/plain; charset=utf-8"})
     assert Response.of_text(404, "grüße") == Response(404, headers, "grüße".encode())
     assert Response.of_text(204) == Response(204)
+
+
+@pytest.mark.parametrize(
+    ("url", "target"), [("https://a/b?c", "a:443"), ("http://[::1]", "[::1]:80")]
+)
+def test_the_target_of_connect(url: str, target: str) -> None:
+    """Host and port, and the port is always there (RFC 9112, 3.2.3)."""
+    assert Request("CONNECT", url).target == target

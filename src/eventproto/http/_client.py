@@ -51,8 +51,8 @@ class ClientConnection(Machine[Call | End, Chunk, Chunk]):
     `Content-Encoding`. Interim answers are skipped, redirects are answers like any other. The
     connection writes `Host` and `Content-Length`.
 
-    A status of 101 switches: from then on the wire is for another machine, which begins with what
-    has `arrived`.
+    A status of 101 switches, and so does one of success to CONNECT: from then on the wire is for
+    another machine, or for whom the tunnel leads to, which begins with what has `arrived`.
 
     When the call cannot be answered, its outcome is the error, and `Closed` follows with the same
     error: `Unanswered` if the server hung up before it sent anything, else `ConnectionLost`;
@@ -87,12 +87,12 @@ class ClientConnection(Machine[Call | End, Chunk, Chunk]):
 
     @property
     def switched(self) -> bool:
-        """Whether a 101 came: the wire is for another machine."""
+        """Whether the wire is for another machine: 101 came, or CONNECT has opened a tunnel."""
         return self._phase is _Phase.SWITCHED
 
     @property
     def arrived(self) -> list[Chunk]:
-        """What came behind the head with status 101: bytes, and EOF if it came."""
+        """What came behind the head that switched: bytes, and EOF if it came."""
         return self._channel.arrived
 
     # What the application sends.
@@ -170,7 +170,7 @@ class ClientConnection(Machine[Call | End, Chunk, Chunk]):
         head = self._channel.head()
         if head is None:
             return self._come_up_short()
-        if head.status_code == 101:
+        if self._channel.h11.their_state is h11.SWITCHED_PROTOCOL:
             self._enter(_Phase.SWITCHED)
             self._events.append(Result(self._call.token, response_from(head)))
         elif head.status_code >= 200:

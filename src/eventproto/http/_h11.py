@@ -81,7 +81,8 @@ class Channel(Generic[HeadT]):
             raise RemoteProtocolError(msg, code=400)
         self.h11.receive_data(head)
         event = cast("HeadT", self._next_event())  # it is whole
-        self._needed = _declared_length(event)
+        if self.h11.their_state is not h11.SWITCHED_PROTOCOL:  # or no body follows, whatever it says
+            self._needed = _declared_length(event)
         return event
 
     def body(self) -> Chunk | None:

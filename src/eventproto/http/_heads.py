@@ -78,8 +78,8 @@ def _headers_from(head: h11.Request | h11.Response | h11.InformationalResponse) 
 def request_head(request: Request) -> h11.Request:
     """The head to send for a request; raises LocalProtocolError if its headers contradict it."""
     headers, length = request.headers, str(len(request.body))
-    if request.method == "CONNECT":
-        msg = "CONNECT opens a tunnel, and this connection carries calls"
+    if request.method == "CONNECT" and request.body:
+        msg = "what follows CONNECT goes through the tunnel; there is no body (RFC 9110, 9.3.6)"
         raise LocalProtocolError(msg)
     if (
         "Transfer-Encoding" in headers

@@ -80,7 +80,7 @@ class Request:
     @property
     def authority(self) -> str:
         """What the `Host` header says: the host, and the port unless it is the scheme's own."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = self._bracketed
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
@@ -90,7 +90,12 @@ class Request:
 
     @property
     def target(self) -> str:
-        """What the request line says: path and query (RFC 9112, 3.2.1)."""
+        """What the request line says (RFC 9112, 3.2).
+
+        Path and query; of CONNECT, host and port.
+        """
+        if self.method == "CONNECT":
+            return f"{self._bracketed}:{self.port}"
         origin = f"{self.scheme}://{self._parts.netloc}"
         target = self.url.partition("#")[0][len(origin) :]  # urlsplit loses an empty query
         return target if target.startswith("/") else f"/{target}"
@@ -99,6 +104,10 @@ class Request:
     def query(self) -> tuple[tuple[str, str], ...]:
         """The parameters of the query string, decoded, in order."""
         return tuple(parse_qsl(self._parts.query, keep_blank_values=True, errors="replace"))
+
+    @property
+    def _bracketed(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
 
     @property
     def _parts(self) -> SplitResult:
