@@ -118,12 +118,14 @@ def _may_claim(response: Response, request: Request, lengths: set[str]) -> bool:
     return left_out and len(lengths) == 1 and all(map(_LENGTH, lengths))
 
 
-def with_length(response: Response) -> Headers:
+def with_length(response: Response, method: str) -> Headers:
     """The headers of a whole response with the length of its body, where they may say it."""
     headers = response.headers
     if response.status == 204:  # RFC 9110, 8.6
         return headers.without("Content-Length")
-    if response.status == 304 or "Content-Length" in headers:
+    # The answer to a HEAD may leave out a body of any length, also one that would be streamed.
+    left_out = method == "HEAD" and not response.body and response.status != 205
+    if response.status == 304 or left_out or "Content-Length" in headers:
         return headers
     return headers.replace("Content-Length", str(len(response.body)))
 

@@ -284,6 +284,7 @@ class ServerConnection(Machine[Result | Body | End, Chunk, Chunk]):
         status = error.code if isinstance(error, RemoteProtocolError) else 408
         text = "" if self._method == "HEAD" else f"{error}\n"
         self._channel.restart()  # h11 may be in the middle of anything
+        self._method = ""  # which it does not know any more
         self._ending = True
         self._write_whole(Response.of_text(status, text))
         self._outputs.append(EOF)
@@ -299,7 +300,8 @@ class ServerConnection(Machine[Result | Body | End, Chunk, Chunk]):
 
     def _write_whole(self, response: Response) -> None:
         body = b"" if self._method == "HEAD" else response.body
-        head = response_head(h11.Response, response.status, self._last(with_length(response)))
+        headers = self._last(with_length(response, self._method))
+        head = response_head(h11.Response, response.status, headers)
         self._write(head, h11.Data(body), h11.EndOfMessage())
 
     def _last(self, headers: Headers) -> Headers:
