@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from eventproto import CallMachine, ClosedError, End
-from eventproto._drive._role import Role
+from eventproto._drive._feed import Feeds
+from eventproto._drive._role import Flag, Role
 from eventproto._drive._stream import StreamSession
-from eventproto.http import Response, Result
-from eventproto.site import EventStream, Opened, Routed, Site
+from eventproto.http import Request, Response, Result
+from eventproto.site import EventStream, Followed, Opened, Routed, Site
 
 __all__ = ["Server"]
 
@@ -35,6 +36,7 @@ class Server(ABC):
         self.port = 0
         self._roles = roles
         self._connections: set[StreamSession[Any]] = set()
+        self._feeds = Feeds(self)
 
     def session(self, role: CallMachine[CommandT]) -> Role[CommandT]:
         """The session of one of the site's roles: send it commands, take its events."""
@@ -52,7 +54,11 @@ class Server(ABC):
                         await connection.send(Result(event.call.token, response))
                     elif isinstance(event, Opened):
                         await self._run_handler(event, connection)
+                    elif isinstance(event, Followed):
+                        await self._follow(event, connection)
             await connection.wait_gone()
+        except Exception:  # noqa: BLE001  # an application's `admit`: its trouble with one request
+            _LOG.exception("serving a connection failed")
         finally:
             connection.abort()
             self._connections.discard(connection)
@@ -68,20 +74,36 @@ class Server(ABC):
 
     async def _run_handler(self, opened: Opened, connection: StreamSession[Any]) -> None:
         handling = opened.endpoint.handler(connection, opened.request)
+        if isinstance(opened.endpoint, EventStream):
+            handling = self._until_gone(connection, handling)
+        if await self._guarded(opened.request, connection, handling):
+            await connection.send(End())
+
+    async def _follow(self, followed: Followed, connection: StreamSession[Any]) -> None:
+        follower = self._feeds.join(followed, connection)
         try:
-            if isinstance(opened.endpoint, EventStream):
-                await self._until_gone(connection, handling)
-            else:
-                await handling
+            if not follower.attach():
+                handling = self._until_gone(connection, follower.catch_up())
+                await self._guarded(followed.request, connection, handling)
+            await connection.next_event()  # nothing comes while it streams but the last one
+        finally:
+            self._feeds.leave(follower)
+
+    async def _guarded(
+        self, request: Request, connection: StreamSession[Any], handling: Awaitable[None]
+    ) -> bool:
+        """Keep what goes wrong with one peer from the others; say whether nothing did."""
+        try:
+            await handling
         except ClosedError:
             raise
         except Exception as error:  # noqa: BLE001  # one peer's trouble is not the server's
             # Iterating raises the error of `Closed`: that is the peer's fault, not the handler's.
             if connection.closed is None or error is not connection.closed.error:
-                _LOG.exception("the handler of %s failed", opened.request.path)
+                _LOG.exception("the handler of %s failed", request.path)
             connection.abort()
-        else:
-            await connection.send(End())
+            return False
+        return True
 
     @abstractmethod
     async def _until_gone(
@@ -91,3 +113,19 @@ class Server(ABC):
 
         The only event that comes while a stream is open is its `Closed`.
         """
+
+    @abstractmethod
+    def new_flag(self) -> Flag:
+        """See `FeedRuntime`."""
+
+    @abstractmethod
+    async def wait_for(self, flag: Flag, seconds: float) -> None:
+        """See `FeedRuntime`."""
+
+    @abstractmethod
+    async def take_turns(self) -> None:
+        """See `FeedRuntime`."""
+
+    @abstractmethod
+    def spawn(self, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """See `FeedRuntime`."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from typing_extensions import override
 
 from eventproto import CallMachine
 from eventproto._drive._pool import Pool
-from eventproto._drive._role import Role
+from eventproto._drive._role import Flag, Role
 from eventproto._drive._server import Server
 from eventproto._drive._stream import StreamSession
 from eventproto._drive._unwrapped import unwrapped
@@ -32,6 +32,27 @@ class RunningServer(Server):
         super().__init__(site, roles)
         self._tasks = tasks
         self._attending: set[asyncio.Task[None]] = set()
+        self._reading: set[asyncio.Task[None]] = set()
+
+    @override
+    def new_flag(self) -> asyncio.Event:
+        return asyncio.Event()
+
+    @override
+    async def wait_for(self, flag: Flag, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await flag.wait()
+
+    @override
+    async def take_turns(self) -> None:
+        await asyncio.sleep(0)
+
+    @override
+    def spawn(self, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        started = self._tasks.create_task(task())
+        self._reading.add(started)
+        started.add_done_callback(self._reading.discard)
 
     @override
     async def _until_gone(
@@ -62,7 +83,7 @@ class RunningServer(Server):
 
     def cancel(self) -> None:
         """Send all peers away."""
-        for task in self._attending:
+        for task in (*self._attending, *self._reading):
             task.cancel()
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
-from typing import Final
+from collections.abc import Hashable, Sequence
+from typing import Final, TypeAlias
 
 from typing_extensions import override
 
@@ -16,11 +16,16 @@ from eventproto.sse._events import Comment, Gap, RetryChanged, Sendable
 from eventproto.sse._limits import Limits
 from eventproto.sse._writer import encode
 
-__all__ = ["ServerStream"]
+__all__ = ["ServerStream", "Writable"]
+
+Writable: TypeAlias = Sendable | Gap | Encoded
+"""What a server's stream can be told to send."""
 
 
-class ServerStream(Machine[Sendable | Gap | Encoded | End, Chunk, Chunk]):
+class ServerStream(Machine[Writable | tuple[Writable, ...] | End, Chunk, Chunk]):
     """Writes one event stream: what is sent to it leaves as the bytes of the body.
+
+    Several events may be sent at once, in a tuple.
 
     What was sent waits here until the driver takes it, all in one piece. So while the transport
     is full it is bounded, and `overflow` says what happens at the bound.
@@ -106,16 +111,24 @@ class ServerStream(Machine[Sendable | Gap | Encoded | End, Chunk, Chunk]):
         self._look_again()
 
     @override
-    def _on_send(self, command: Sendable | Gap | Encoded | End) -> None:
-        if isinstance(command, End):
-            self._end(command)
-            return
-        event = command if isinstance(command, Encoded) else Encoded.of(command)
-        if self._queue.put(event, event.key):
-            self._waiting_since = min(self._waiting_since, self._now)
-            self._look_again()
-        else:
-            self._give_up(self._overflowed())
+    def _on_send(self, command: Writable | tuple[Writable, ...] | End) -> None:
+        match command:
+            case End():
+                self._end(command)
+            case Encoded():
+                self._write((command,))
+            case tuple():
+                self._write([_encoded(each) for each in command])
+            case _:
+                self._write((Encoded.of(command),))
+
+    def _write(self, events: Sequence[Encoded]) -> None:
+        for event in events:
+            if not self._queue.put(event, event.key):
+                self._give_up(self._overflowed())
+                return
+        self._waiting_since = min(self._waiting_since, self._now)
+        self._look_again()
 
     def _end(self, end: End) -> None:
         self._finish_events()
@@ -161,6 +174,10 @@ class ServerStream(Machine[Sendable | Gap | Encoded | End, Chunk, Chunk]):
         limit = "output_count" if len(self._queue) >= self._limits.output_count else "output_size"
         msg = f"more waits for the client than {limit} allows: {getattr(self._limits, limit)}"
         return LimitExceeded(msg, code=503, limit=limit)
+
+
+def _encoded(event: Writable) -> Encoded:
+    return event if isinstance(event, Encoded) else Encoded.of(event)
 
 
 _CLOCK: Final = "clock"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import trio
 from typing_extensions import override
 
+from eventproto import CallMachine
 from eventproto._drive._pool import Pool
+from eventproto._drive._role import Flag, Role
 from eventproto._drive._server import Server
 from eventproto._drive._stream import StreamSession
 from eventproto._drive._unwrapped import unwrapped
@@ -23,6 +25,29 @@ __all__ = ["serve"]
 
 class RunningServer(Server):
     """A `Server` on trio."""
+
+    def __init__(
+        self, site: Site, roles: Mapping[CallMachine[Any], Role[Any]], nursery: trio.Nursery
+    ) -> None:
+        super().__init__(site, roles)
+        self._nursery = nursery
+
+    @override
+    def new_flag(self) -> trio.Event:
+        return trio.Event()
+
+    @override
+    async def wait_for(self, flag: Flag, seconds: float) -> None:
+        with trio.move_on_after(seconds):
+            await flag.wait()
+
+    @override
+    async def take_turns(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    @override
+    def spawn(self, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._nursery.start_soon(task)
 
     @override
     async def _until_gone(
@@ -67,10 +92,10 @@ async def serve(
     listeners = await trio.open_tcp_listeners(port, host=host)
     async with AsyncExitStack() as stack:
         roles = {role: await stack.enter_async_context(run(role, pools())) for role in site.roles}
-        server = RunningServer(site, roles)
-        server.port = listeners[0].socket.getsockname()[1]
         stack.enter_context(unwrapped())
         nursery = await stack.enter_async_context(trio.open_nursery())
+        server = RunningServer(site, roles, nursery)
+        server.port = listeners[0].socket.getsockname()[1]
         accepting = await nursery.start(_accept, nursery, server.accept, listeners, tls)
         try:
             yield server

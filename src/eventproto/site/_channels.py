@@ -1,0 +1,154 @@
+"""Topics as they are streamed: each record encoded once, and the newest at hand."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Hashable
+from itertools import islice
+from typing import Final
+
+from eventproto._errors import LocalProtocolError
+from eventproto.bridge import to_sse
+from eventproto.engine import Record
+from eventproto.site._endpoints import LogStream
+from eventproto.sse import Encoded, ServerSentEvent, encode
+
+__all__ = ["Channel", "Entry"]
+
+_RECENT_COUNT: Final = 256
+_RECENT_SIZE: Final = 1024 * 1024
+
+# What a header would not bring back as it was sent.
+_UNFIT: Final = re.compile(r"[\x00-\x1f\x7f]|^ | \Z").search
+
+
+class Entry:
+    """A record as it stands in a stream.
+
+    Attributes:
+        cursor: That of the record.
+        id: The event id, in a stream of this topic alone.
+        body: The event without its id; empty if the format has no form for the record.
+    """
+
+    __slots__ = ("_key", "_made", "body", "cursor", "id")
+
+    def __init__(self, record: Record, body: bytes, key: Hashable) -> None:
+        own = record.message.id
+        self.cursor = record.cursor
+        self.id = self.cursor if not own or _UNFIT(own) else own
+        self.body = body
+        self._key = key
+        self._made: dict[str, Encoded] = {}
+
+    def encoded(self, event_id: str) -> Encoded:
+        """The event under an id, the same object for the same id until `forget`."""
+        made = self._made.get(event_id)
+        if made is None:
+            data = b"id: %b\n%b" % (event_id.encode(), self.body)
+            made = self._made[event_id] = Encoded(data, event_id, self._key)
+        return made
+
+    def forget(self) -> None:
+        """Forget what was made, once everybody has it."""
+        self._made.clear()
+
+
+class Channel:
+    """One topic, as far as this process has read it.
+
+    Whoever reads the topic adds what it has read. The newest records are kept, so that a client
+    can be handed over from reading for itself to hearing what others hear, by cursor and without
+    a record lost or repeated: either its place is known here, and so is all that came behind it,
+    or it has to read on.
+
+    Args:
+        topic: What is read.
+        endpoint: How it is streamed.
+        named: Whether events tell which channel they are of.
+
+    Attributes:
+        topic: What is read.
+        tail: The cursor of the newest record that was read; None before anything was.
+    """
+
+    def __init__(self, topic: str, endpoint: LogStream, *, named: bool) -> None:
+        self.topic = topic
+        self.tail: str | None = None
+        self._endpoint = endpoint
+        self._named = named
+        self._recent: deque[Entry] = deque()
+        self._size = 0
+        self._first = 0  # the number of the oldest recent entry; numbers only grow
+        self._behind: dict[str, int] = {}  # by cursor or id: the number of what comes next
+        self._base: tuple[str, ...] = ()  # what the oldest recent entry comes behind
+
+    def begin(self, tail: str | None) -> None:
+        """Forget what came before: nobody's place is known here any more, except this one.
+
+        Args:
+            tail: The place from which reading goes on; None for the oldest record.
+        """
+        self._first += len(self._recent)
+        self._recent.clear()
+        self._behind.clear()
+        self._size = 0
+        self.tail = tail
+        self._base = () if tail is None else (tail,)
+        self._behind.update(dict.fromkeys(self._base, self._first))
+
+    def add(self, record: Record) -> Entry:
+        """Take the next record of the topic."""
+        entry = self.entry(record)
+        self._recent.append(entry)
+        number = self._first + len(self._recent)
+        self._behind[entry.id] = number
+        self._behind[entry.cursor] = number
+        self._size += len(entry.body)
+        self.tail = entry.cursor
+        while len(self._recent) > _RECENT_COUNT or (
+            self._size > _RECENT_SIZE and len(self._recent) > 1
+        ):
+            self._drop_oldest()
+        return entry
+
+    def knows(self, place: str) -> bool:
+        """Whether all that came behind a cursor or an id is at hand."""
+        return place in self._behind
+
+    def count(self, place: str) -> int:
+        """How much came behind a place that it knows."""
+        return self._first + len(self._recent) - self._behind[place]
+
+    def since(self, place: str) -> list[Entry]:
+        """What came behind a place that it knows."""
+        return list(islice(self._recent, self._behind[place] - self._first, None))
+
+    def entry(self, record: Record) -> Entry:
+        """A record as it stands in the stream, also one that is not new."""
+        number = self._behind.get(record.cursor, self._first)
+        if number > self._first:
+            return self._recent[number - self._first - 1]
+        message = record.message
+        try:
+            event = to_sse(message, self._endpoint.carriage)
+            body = encode(ServerSentEvent(event.data, self._type(event.event)))
+            key = self.topic, self._endpoint.key(message)
+        except LocalProtocolError:
+            return Entry(record, b"", None)
+        return Entry(record, body, key)
+
+    def _type(self, event_type: str) -> str:
+        if not self._named:
+            return event_type
+        return self.topic if event_type == "message" else f"{self.topic}:{event_type}"
+
+    def _drop_oldest(self) -> None:
+        for place in self._base:
+            if self._behind.get(place) == self._first:  # not if an id was used again
+                del self._behind[place]
+        oldest = self._recent.popleft()
+        self._base = (oldest.cursor, oldest.id)
+        self._size -= len(oldest.body)
+        self._first += 1
