@@ -81,7 +81,7 @@ class Channel(Generic[HeadT]):
             raise RemoteProtocolError(msg, code=400)
         self.h11.receive_data(head)
         event = cast("HeadT", self._next_event())  # it is whole
-        if self.h11.their_state is not h11.SWITCHED_PROTOCOL:  # or no body follows, whatever it says
+        if self.h11.their_state is not h11.SWITCHED_PROTOCOL:  # or there is no body in any case
             self._needed = _declared_length(event)
         return event
 
