@@ -28,13 +28,17 @@ Where the specification leaves a choice or the format has no room, this package 
   must ignore: they see the base64 text, this decoder gives the bytes back.
 - Text with a carriage return cannot arrive as it was sent, so `encode` refuses it.
 - A server that has lost what a client missed says so by an event of type `gap`, see `Gap`.
-- A client does not remember redirects, ends at any status but 200 as browsers do, sends no
-  `Last-Event-ID` once the id was taken back, and waits an hour at most for what `retry` says.
+- A client does not remember redirects, sends no `Last-Event-ID` once the id was taken back, and
+  waits an hour at most for what `retry` says.
+- A client ends at any status but 200, as browsers do, except that it comes back after 429 and 503.
+- A client makes a request that is not idempotent again only if it was never sent.
+- A client takes a server for gone that sends nothing for a minute.
 
 The format is that of the WHATWG HTML standard, section 9.2.
 """
 
 from eventproto.sse._accept import Admit, accept, last_event_id
+from eventproto.sse._attempt import NotRepeated
 from eventproto.sse._client import Client
 from eventproto.sse._cors import Cors
 from eventproto.sse._encoded import Encoded
@@ -48,7 +52,9 @@ from eventproto.sse._events import (
     ServerSentEvent,
 )
 from eventproto.sse._limits import Limits
+from eventproto.sse._options import ClientOptions
 from eventproto.sse._parser import Decoder
+from eventproto.sse._rejection import RejectionPolicy, end_when_rejected, retry_overloaded
 from eventproto.sse._server import ServerStream
 from eventproto.sse._states import State
 from eventproto.sse._writer import encode
@@ -56,6 +62,7 @@ from eventproto.sse._writer import encode
 __all__ = [
     "Admit",
     "Client",
+    "ClientOptions",
     "Comment",
     "Cors",
     "Decoder",
@@ -63,7 +70,9 @@ __all__ = [
     "Encoded",
     "Gap",
     "Limits",
+    "NotRepeated",
     "Opened",
+    "RejectionPolicy",
     "RetryChanged",
     "Sendable",
     "ServerSentEvent",
@@ -71,5 +80,7 @@ __all__ = [
     "State",
     "accept",
     "encode",
+    "end_when_rejected",
     "last_event_id",
+    "retry_overloaded",
 ]

@@ -24,20 +24,28 @@ class Limits:
             common servers take 8 KiB.
         redirects: How many redirects a client follows for one connection. 20, as in the Fetch
             standard.
+        expansion: How many times as many bytes a compressed stream may become. 1100, because a
+            server may well send the same again and again, and deflate alone can do 1032.
+        rejection_size: Bytes that a client keeps of an answer that is no stream, for the error that
+            it reports. 64 KiB, where a service says in one or two what was wrong.
+        rejection_time: Seconds that it waits for them. 10.
         output_count: How many events may wait in a server's stream for a client that is slow. 1024:
             some minutes of a busy feed, as Mercure has it.
         output_size: Bytes of the events that may wait there. 1 MiB, so that a thousand clients
             that do not read hold no more than a gigabyte.
         stall_time: Seconds after which a server gives a client up that takes nothing of what
             waits for it. 120, twice what the drivers leave a peer for 64 KiB.
-        retry: The longest that a server may have a client wait before it reconnects, in
-            milliseconds; a larger reconnection time counts as this. One hour.
+        retry: The longest that a server may have a client wait before it reconnects, by `retry` or
+            `Retry-After`, in milliseconds; more counts as this. One hour.
     """
 
     line_size: int = 16 * 1024 * 1024
     event_size: int = 16 * 1024 * 1024
     id_size: int = 4 * 1024
     redirects: int = 20
+    expansion: int = 1100
+    rejection_size: int = 64 * 1024
+    rejection_time: float = 10.0
     output_count: int = 1024
     output_size: int = 1024 * 1024
     stall_time: float = 120.0

@@ -1,0 +1,196 @@
+"""One attempt of a client to get its stream: what it asks for, and what comes of that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+from urllib.parse import urljoin
+
+from eventproto._errors import (
+    ConnectionLost,
+    LimitExceeded,
+    LocalProtocolError,
+    RemoteProtocolError,
+)
+from eventproto._event import Message
+from eventproto.http import ContentDecoder, HandshakeRejected, Headers, MediaType, Request, Response
+from eventproto.sse._limits import Limits
+
+__all__ = ["Attempt", "NotRepeated", "first_request"]
+
+_DEFAULTS: Final = Headers(
+    {
+        "Accept": "text/event-stream",
+        "Cache-Control": "no-cache",
+        "Accept-Encoding": "gzip, deflate",
+    }
+)
+_HARMLESS: Final = frozenset(name.lower() for name, _ in _DEFAULTS)
+_OF_THE_CONNECTION: Final = frozenset({"content-length", "host", "transfer-encoding"})
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
+
+class NotRepeated(ConnectionLost):
+    """The answer to a request broke off, and asking again might do twice what was to be done once.
+
+    So only the application can decide to (RFC 9110, 9.2.2). `__cause__` is what went wrong.
+    """
+
+
+def first_request(
+    method: str, url: str, headers: Headers | Mapping[str, str], body: bytes | Message
+) -> Request:
+    """What a client asks for, but for the last event ID; raises LocalProtocolError if it cannot."""
+    headers = headers if isinstance(headers, Headers) else Headers(headers)
+    if isinstance(body, Message):
+        if body.content_type is not None and "Content-Type" not in headers:
+            headers = headers.replace("Content-Type", body.content_type)
+        body = body.data
+    if method in {"CONNECT", "HEAD"}:
+        msg = f"no event stream answers {method}"
+        raise LocalProtocolError(msg)
+    for name, _ in headers:
+        if name.lower() in _OF_THE_CONNECTION:
+            msg = f"{name} is for the connection to say"
+            raise LocalProtocolError(msg)
+    headers = headers.without("Last-Event-ID")
+    for name, text in _DEFAULTS:
+        if name not in headers:
+            headers = headers.replace(name, text)
+    return _checked(Request(method, url, headers, body))
+
+
+class Attempt:
+    """What is asked for at one place, and what comes of it: a stream, a rejection, a redirect.
+
+    Args:
+        request: What is asked for, but for the last event ID.
+        limits: The client's.
+        redirects: How many redirects have led here.
+        trusted: Whether they have never left the origin where the client began.
+
+    Attributes:
+        content: The stream, once it has begun.
+        opened_at: When it began, if it has.
+        ended_at: When it ended, once it has.
+        error: Why it ended, if not in order.
+    """
+
+    def __init__(
+        self, request: Request, limits: Limits, *, redirects: int = 0, trusted: bool = True
+    ) -> None:
+        self.request = request
+        self.redirects = redirects
+        self.content = ContentDecoder()
+        self.opened_at: float | None = None
+        self.ended_at: float | None = None
+        self.error: Exception | None = None
+        self._limits = limits
+        self._trusted = trusted
+        self._rejection = bytearray()
+        self._response: Response
+        self._complaint: str
+
+    def redirected(self, response: Response) -> Attempt | None:
+        """The attempt that an answer asks for instead of this one, or None if it asks for none.
+
+        Raises:
+            LimitExceeded: There were too many redirects.
+            HandshakeRejected: It leads nowhere.
+        """
+        location = response.headers.get("Location")
+        if response.status not in _REDIRECTS or location is None:
+            return None
+        if self.redirects == self._limits.redirects:
+            msg = f"more than {self.redirects} redirects, the last one from {self.request.url}"
+            raise LimitExceeded(msg, code=response.status, limit="redirects")
+        request = self.request
+        if response.status == 303 or (response.status < 303 and request.method == "POST"):
+            request = Request("GET", request.url, _only(request.headers, _describes_no_body))
+        try:
+            request = _checked(replace(request, url=urljoin(request.url, location)))
+        except (ValueError, LocalProtocolError) as error:
+            msg = f"{self.request.url} redirects to {location!r}: {error}"
+            raise HandshakeRejected(msg, response=response) from error
+        trusted = self._trusted and _origin(request) == _origin(self.request)
+        if not trusted:
+            request = replace(request, headers=_only(request.headers, _tells_no_secret))
+        return Attempt(request, self._limits, redirects=self.redirects + 1, trusted=trusted)
+
+    def begin(self, response: Response, now: float) -> bool:
+        """Take the head of an answer, and say whether a stream follows."""
+        self._response = response
+        content_type = response.headers.get("Content-Type")
+        media_type = MediaType.parse(content_type)
+        if response.status != 200 or not media_type or media_type.essence != "text/event-stream":
+            self._complaint = (
+                f"expected 200 and text/event-stream from {self.request.url}, "
+                f"got {response.status} and {content_type}"
+            )
+            return False
+        try:
+            self.content = ContentDecoder.of(response.headers, expansion=self._limits.expansion)
+        except RemoteProtocolError as error:
+            self._complaint = f"cannot read what {self.request.url} sends: {error}"
+            return False
+        self.opened_at = now
+        return True
+
+    def end(self, error: Exception | None, now: float) -> None:
+        """The body has ended, in order or not."""
+        self.error = error
+        self.ended_at = now
+
+    def cut_off(self) -> Exception | None:
+        """Why the stream ended where nothing is left to read, if not in order."""
+        if self.error is None and not self.content.complete:
+            return ConnectionLost("the stream ended in the middle of what was compressed")
+        return self.error
+
+    def collect(self, chunk: bytes) -> bool:
+        """Keep what an answer says that is no stream; tell whether there is room for more."""
+        room = self._limits.rejection_size - len(self._rejection)
+        self._rejection += chunk[:room]
+        return len(chunk) < room
+
+    def rejection(self) -> HandshakeRejected:
+        """What to tell of an answer that is no stream, with as much of its body as there is."""
+        response = replace(self._response, body=bytes(self._rejection))
+        with suppress(RemoteProtocolError):  # then it stays as it came
+            response = _decoded(response, self._limits.rejection_size)
+        return HandshakeRejected(self._complaint, response=response)
+
+
+def _decoded(response: Response, size: int) -> Response:
+    """A response without its content coding, and with no more than that of its body."""
+    decoder = ContentDecoder.of(response.headers)
+    decoder.receive(response.body)
+    content = bytearray()
+    while len(content) < size and (piece := decoder.read(size - len(content))):
+        content += piece
+    return Response(response.status, response.headers.without("Content-Encoding"), bytes(content))
+
+
+def _describes_no_body(name: str) -> bool:
+    return not name.startswith("content-")
+
+
+def _tells_no_secret(name: str) -> bool:
+    return name in _HARMLESS or name.startswith("content-")
+
+
+def _only(headers: Headers, wanted: Callable[[str], bool]) -> Headers:
+    return Headers(field for field in headers if wanted(field[0].lower()))
+
+
+def _checked(request: Request) -> Request:
+    if request.scheme not in {"http", "https"}:
+        msg = f"an event stream is found at http or https, got {request.url!r}"
+        raise LocalProtocolError(msg)
+    return request
+
+
+def _origin(request: Request) -> tuple[str, str, int]:
+    return request.scheme, request.host, request.port
