@@ -1,0 +1,69 @@
+"""The contract of an engine, as a test."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from eventproto.engine import Clock, Engine, RetentionChoice
+from eventproto.testing._loop import loop_of
+
+if TYPE_CHECKING:
+    from hypothesis import settings as Settings  # noqa: N812  # as a type
+
+__all__ = ["EngineFactory", "check_engine"]
+
+
+class EngineFactory(Protocol):
+    """Opens an engine: a function, or a class, that takes these arguments."""
+
+    def __call__(
+        self, store: str, *, clock: Clock, retention: RetentionChoice, remember: float
+    ) -> AbstractAsyncContextManager[Engine]:
+        """Open a store.
+
+        Args:
+            store: Which one. A name that was not used before is that of an empty store; with one
+                that was, everything must be there again, and two may be open at once.
+            clock: Where the engine reads the time.
+            retention: What each topic keeps.
+            remember: For how long the id of a job that was acknowledged is known.
+        """
+        ...
+
+
+def check_engine(
+    factory: EngineFactory,
+    *,
+    parts: Collection[Literal["log", "queue", "leases"]] = ("log", "queue", "leases"),
+    runtime: Literal["asyncio", "trio"] = "asyncio",
+    settings: Settings | None = None,
+) -> None:
+    """Check that an engine keeps the contract, as far as chance and hypothesis can tell.
+
+    Each part of the engine is compared with a model of it, step by step: through two handles on
+    one store that are opened again now and then, under a clock that the test sets, and with
+    workers that race for the same message, job or record. Needs the extra `hypothesis`.
+
+    Args:
+        factory: Opens an engine.
+        parts: Which parts are checked; all unless given.
+        runtime: What it runs on, in a thread of its own.
+        settings: How many programs are tried, and how long they are. The current profile unless
+            given.
+
+    Raises:
+        AssertionError: It does not keep the contract; what hypothesis prints says how.
+    """
+    from hypothesis.stateful import run_state_machine_as_test  # noqa: PLC0415  # an extra
+
+    from eventproto.testing._engine_leases import LeasesMachine  # noqa: PLC0415  # as above
+    from eventproto.testing._engine_log import LogMachine  # noqa: PLC0415  # as above
+    from eventproto.testing._engine_queue import QueueMachine  # noqa: PLC0415  # as above
+
+    with loop_of(runtime) as loop:
+        machines = {"log": LogMachine, "queue": QueueMachine, "leases": LeasesMachine}
+        for part in parts:
+            machine = machines[part]
+            run_state_machine_as_test(machine.of(factory, loop), settings=settings)

@@ -1,0 +1,29 @@
+"""Every engine keeps the contract that is published for implementers, on both runtimes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+from hypothesis import settings
+
+from eventproto.engine import MemoryEngine
+from eventproto.testing import check_engine
+
+Runtime = Literal["asyncio", "trio"]
+
+# Short enough for every run; `HYPOTHESIS_PROFILE=dev` tries ten times as many.
+PROGRAMS = settings(max_examples=settings().max_examples // 4, stateful_step_count=25)
+
+
+@pytest.mark.parametrize("runtime", ["asyncio", "trio"])
+def test_the_engine_in_memory(runtime: Runtime) -> None:
+    stores: dict[str, MemoryEngine] = {}
+
+    def open_memory(store: str, **options: Any) -> MemoryEngine:
+        if store not in stores:
+            stores.clear()
+            stores[store] = MemoryEngine(**options)
+        return stores[store]
+
+    check_engine(open_memory, runtime=runtime, settings=PROGRAMS)
