@@ -68,11 +68,13 @@ format: $(VENV)/.lint  ## let ruff put the code in shape
 	@$(BIN)/ruff format .
 
 clean:  ## remove .venv and everything that was built
-	@rm -rf $(VENV) build dist docs/_build src/*.egg-info htmlcov .coverage .coverage.* \
+	@rm -rf $(VENV) build dist docs/_build src/*.egg-info src/eventproto/*/*.so htmlcov .coverage .coverage.* \
 	  .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# One stamp for each set of packages: a changed pyproject.toml installs them again.
+# One stamp for each set of packages: what they are built from installs them again.
+
+BUILT := setup.py src/eventproto/websocket/_mask_accelerator.c
 
 $(VENV)/.pip:
 	$(say) 'making $(VENV)'
@@ -87,7 +89,7 @@ $(VENV)/.lint: WHAT := -e '.[$(EXTRAS)]' --group lint --group test --group bench
 $(VENV)/.docs: WHAT := -e '.[$(EXTRAS)]' --group docs
 $(VENV)/.bench: WHAT := -e '.[$(EXTRAS)]' --group bench
 
-$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.bench: pyproject.toml | $(VENV)/.pip
+$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.bench: pyproject.toml $(BUILT) | $(VENV)/.pip
 	$(say) "installing what $(subst .,,$(@F)) needs"
 	@$(PIP) install $(WHAT)
 	@touch $@

@@ -1,13 +1,16 @@
-"""Programs of the system that some tests need as a peer: curl, a browser, a server."""
+"""What some tests need of the system: a program as a peer, or an extension that was compiled."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from importlib import import_module
+from types import ModuleType
+from typing import NoReturn
 
 import pytest
 
-__all__ = ["require_tool"]
+__all__ = ["require_module", "require_tool"]
 
 
 def require_tool(*names: str) -> str:
@@ -20,7 +23,18 @@ def require_tool(*names: str) -> str:
         path = shutil.which(name)
         if path is not None:
             return path
-    reason = f"needs {' or '.join(names)}, which is not installed"
+    return _go_without(f"needs {' or '.join(names)}, which is not installed")
+
+
+def require_module(name: str) -> ModuleType:
+    """Import a module that may not have been built; without it there is no test, as above."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        return _go_without(f"needs {name}: {error}")
+
+
+def _go_without(reason: str) -> NoReturn:
     if os.environ.get("EVENTPROTO_REQUIRE_SYSTEM") == "1":
         pytest.fail(f"{reason} (EVENTPROTO_REQUIRE_SYSTEM=1)", pytrace=False)
     pytest.skip(reason, allow_module_level=True)

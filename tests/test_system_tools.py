@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system_tools import require_tool
+from tests.system_tools import require_module, require_tool
 
 
 @pytest.fixture(autouse=True)
@@ -28,3 +28,16 @@ def test_fails_where_everything_must_be_there(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("EVENTPROTO_REQUIRE_SYSTEM", "1")
     with pytest.raises(pytest.fail.Exception, match="no-such-tool or nor-this"):
         require_tool("no-such-tool", "nor-this")
+
+
+def test_modules_are_imported() -> None:
+    assert require_module("tests.system_tools").__name__ == "tests.system_tools"
+
+
+def test_a_module_that_was_not_built_is_like_a_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EVENTPROTO_REQUIRE_SYSTEM", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="needs no_such_module"):
+        require_module("no_such_module")
+    monkeypatch.setenv("EVENTPROTO_REQUIRE_SYSTEM", "1")
+    with pytest.raises(pytest.fail.Exception, match="needs no_such_module"):
+        require_module("no_such_module")
