@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+
+from tests.system_tools import require_tool
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 
@@ -34,6 +37,8 @@ def test_example_runs_and_prints_what_it_says(
     path: Path, runtime: str | None, tmp_path: Path
 ) -> None:
     arguments = [] if runtime is None else [runtime]
+    for tool in re.findall(r"It needs (\w+)\.", path.read_text("utf-8")):
+        require_tool(tool)
     ran = subprocess.run(
         [sys.executable, "-X", "utf8", path, *arguments],
         capture_output=True,
