@@ -23,8 +23,8 @@ PING = Frame(Opcode.PING, b"Hello")
 HELLO = text("Hello")
 
 
-def decoder(*, masked: bool = True, **limits: int) -> FrameDecoder:
-    return FrameDecoder(masked=masked, limits=Limits(**limits))
+def decoder(*, masked: bool = True, rsv1: bool = False, **limits: int) -> FrameDecoder:
+    return FrameDecoder(masked=masked, rsv1=rsv1, limits=Limits(**limits))
 
 
 @pytest.mark.parametrize(
@@ -214,11 +214,69 @@ def test_message_size_is_limited() -> None:
     assert (caught.value.code, caught.value.limit) == (1009, "message_size")
 
 
+def test_fragments_are_counted() -> None:
+    """Empty ones too, which no size bounds; the pieces of a frame are not fragments."""
+    receiver = decoder(fragments=3)
+    message = [text("", fin=False), more("", fin=False), more("")]
+    assert receiver.receive(sent(*message, PING, *message)) == [*message, PING, *message]
+    wire = sent(text("0123456789", fin=False), more("", fin=False))
+    for at in range(len(wire) - 1):
+        receiver.receive(wire[at : at + 1])
+    assert receiver.receive(wire[-1:]) == [more("", fin=False)]
+    assert receiver.receive(sent(more("", fin=False), more(""))) == [more("", fin=False)]
+    with pytest.raises(LimitExceeded, match="more frames than the 3") as caught:
+        receiver.receive(b"")
+    assert (caught.value.code, caught.value.limit) == (1009, "fragments")
+
+
+COMPRESSED = Frame(Opcode.TEXT, bytes.fromhex("f248cdc9c90700"), rsv1=True)  # RFC 7692, 7.2.3.1
+
+
+def test_rsv1_is_read_where_it_has_a_meaning() -> None:
+    """On the first frame of a message, and of the pieces of a frame on the first."""
+    receiver = decoder(rsv1=True)
+    first, last = COMPRESSED._replace(fin=False), more("x")
+    wire = sent(COMPRESSED, HELLO, first, PING, last)
+    assert wire[0] == 0xC1
+    assert receiver.receive(wire) == [COMPRESSED, HELLO, first, PING, last]
+    frames = [frame for each in wire for frame in receiver.receive(bytes((each,)))]
+    assert [frame.rsv1 for frame in frames if frame.opcode is Opcode.TEXT] == [True, False, True]
+    assert joined(frames)[1:] == joined([HELLO, first, PING, last])
+    assert receiver.error is None
+
+
+@pytest.mark.parametrize(
+    "data", ["c9 80 00000000", "01 80 00000000 c0 80 00000000", "a1 80 00000000"]
+)
+def test_rsv1_means_nothing_elsewhere(data: str) -> None:
+    """On control frames and later fragments; nor do the other two bits."""
+    receiver = decoder(rsv1=True)
+    with suppress(RemoteProtocolError):
+        receiver.receive(bytes.fromhex(data))
+    assert "reserved bits" in str(receiver.error)
+
+
+def test_what_is_compressed_may_be_longer() -> None:
+    """DEFLATE cannot make everything shorter; so much more is allowed, and nothing beyond."""
+    receiver = decoder(rsv1=True, message_size=100)
+    whole = Frame(Opcode.BINARY, bytes(110), rsv1=True)
+    first = whole._replace(fin=False)
+    last = Frame(Opcode.CONTINUATION, bytes(10))
+    assert receiver.receive(sent(whole, first, last)) == [whole, first, last]
+    with pytest.raises(LimitExceeded) as caught:
+        receiver.receive(sent(Frame(Opcode.BINARY, bytes(101))))
+    assert caught.value.limit == "message_size"
+    with pytest.raises(LimitExceeded) as caught:
+        decoder(rsv1=True, message_size=100).receive(sent(whole._replace(payload=bytes(1300))))
+    assert caught.value.limit == "message_size"
+
+
 @pytest.mark.parametrize(
     ("opcode", "payload", "options"),
     [
         (Opcode.PING, bytes(126), {}),
         (Opcode.CLOSE, b"", {"fin": False}),
+        (Opcode.PONG, b"", {"rsv1": True}),
         (Opcode.TEXT, b"", {"key": b"abc"}),
         (Opcode.TEXT, b"", {"key": b""}),
     ],

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, cast
 from eventproto._errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from eventproto.websocket._close import CloseCode
 from eventproto.websocket._limits import Limits
-from eventproto.websocket._mask import apply_mask
+from eventproto.websocket._mask import apply_mask, mask, unmask
 
 __all__ = ["Frame", "FrameDecoder", "Opcode", "encode_frame"]
 
@@ -68,24 +68,13 @@ def encode_frame(
             bytes; or a key of another size.
     """
     size = len(payload)
-    if opcode >= _CONTROL and (size > _SHORT or rsv1 or not fin):
-        msg = f"a control frame is whole and has at most {_SHORT} bytes, got {size}, {fin=} {rsv1=}"
-        raise LocalProtocolError(msg)
-    first = _FIN | opcode if fin else opcode
-    if rsv1:
-        first |= _RSV1
-    mask = 0 if key is None else _MASK
-    if size <= _SHORT:
-        head = bytes((first, mask | size))
-    elif size < 2**16:
-        head = bytes((first, mask | _16_BITS)) + size.to_bytes(2, "big")
+    mask_bit = 0 if key is None else _MASK
+    if size <= _SHORT and fin and not rsv1:
+        head = _SHORT_HEADS[opcode][mask_bit | size]
     else:
-        head = bytes((first, mask | _64_BITS)) + size.to_bytes(8, "big")
+        head = _head(opcode, size, mask_bit, fin=fin, rsv1=rsv1)
     if key is None:
         return head + payload
-    if len(key) != 4:
-        msg = f"a masking key has 4 bytes, got {len(key)}"
-        raise LocalProtocolError(msg)
     return b"".join((head, key, apply_mask(payload, key)))
 
 
@@ -168,8 +157,10 @@ class FrameDecoder:
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes, and keep them as bytes until `frames` is called."""
-        if not self._ended:
+        if self._data or self._waiting:
             self._waiting.append(data)
+        elif not self._ended:
+            self._data = data
 
     def frames(self, at_most: int = sys.maxsize) -> list[Frame]:
         """Return the frames that stand next in what was fed; raises what `receive` raises."""
@@ -177,7 +168,8 @@ class FrameDecoder:
             raise self.error
         frames: list[Frame] = []
         try:
-            self._read(frames, at_most)
+            while self._read(frames, at_most) and self._waiting:
+                self._data += self._waiting.popleft()
         except RemoteProtocolError as error:
             self.error = error
             self._end()
@@ -185,83 +177,77 @@ class FrameDecoder:
                 raise
         return frames
 
-    def _read(self, frames: list[Frame], at_most: int) -> None:
+    def _read(self, frames: list[Frame], at_most: int) -> bool:
+        """Read what there is of the chunk; return whether more is wanted."""
         # Half of the time that a connection costs is spent here, hence the local names.
-        data, at, left = self._data, self._at, self._left
-        kinds, room, mask = self._kinds, self._room, self._mask
-        while True:
-            end = len(data)
-            while at_most:
-                if left:
-                    piece = data[at : at + left]
-                    if not piece:
-                        break
-                    at += len(piece)
-                    left -= len(piece)
-                    at_most -= 1
-                    frames.append(self._piece(piece, fin=self._fin and not left))
-                    continue
-                if at + 2 > end:
+        data, at, kinds, room, mask_bit = self._data, self._at, self._kinds, self._room, self._mask
+        end = len(data)
+        wanted = at_most - len(frames)
+        if self._left and wanted and at < end:
+            at = self._read_piece(frames, at)
+            wanted -= 1
+        head_size = 6 if mask_bit else 2
+        while wanted and at + 2 <= end:
+            kind = kinds[data[at]]
+            if kind is None:
+                raise _unexpected(data[at], kinds)
+            opcode, fin, rsv1, ordinary = kind
+            start = at + head_size
+            size = data[at + 1] ^ mask_bit  # above 127 if the mask bit is not what it must be
+            if size > _SHORT:
+                if size > _64_BITS or opcode >= _CONTROL:
+                    raise _malformed(opcode, size, mask_bit)
+                wide = 2 if size == _16_BITS else 8
+                if at + 2 + wide > end:
                     break
-                kind = kinds[data[at]]
-                if kind is None:
-                    raise _unexpected(data[at], kinds)
-                opcode, fin, rsv1 = kind
-                start = at + 2
-                size = data[at + 1] ^ mask  # above 127 if the mask bit is not what it must be
-                if size > _SHORT:
-                    if size > _64_BITS or opcode >= _CONTROL:
-                        raise _malformed(opcode, size, mask)
-                    start += 2 if size == _16_BITS else 8
-                    if start > end:
-                        break
-                    size = _extended_size(data[at + 2 : start])
-                if size > room and opcode < _CONTROL and not (rsv1 and self._has_room(size)):
-                    raise _too_big(size, self._before, self._limits)
-                if mask:
-                    start += 4
-                stop = start + size
-                if stop <= end:
-                    payload = data[start:stop]
-                    if mask:
-                        payload = apply_mask(payload, data[start - 4 : start])
-                    at = stop
-                    at_most -= 1
-                    frames.append(_new(Frame, (opcode, payload, fin, rsv1)))
-                elif start <= end and opcode < _CONTROL:
-                    self._opcode, self._fin, self._rsv1 = opcode, fin, rsv1
-                    if mask:
-                        self._key = data[start - 4 : start]
-                    left = size
-                    at = start
-                else:
-                    break
-                if not fin:
-                    kinds = _WITHIN_MESSAGE
-                    room = self._go_on(size, rsv1=rsv1)
-                elif opcode is _CONTINUATION:
-                    kinds = self._between
-                    room = self._begin_anew()
-                elif opcode is _CLOSE:
-                    self._end()
-                    return
-            if not at_most or not self._waiting:
+                start += wide
+                size = _extended_size(data[at + 2 : at + 2 + wide])
+            if size > room and opcode < _CONTROL and not (rsv1 and self._has_room(size)):
+                raise _too_big(size, self._before, self._limits)
+            stop = start + size
+            if stop <= end:
+                payload = unmask(data, start, stop) if mask_bit else data[start:stop]
+                frames.append(_new(Frame, (opcode, payload, fin, rsv1)))
+                wanted -= 1
+                at = stop
+            elif start <= end and opcode < _CONTROL:
+                self._opcode, self._fin, self._rsv1 = opcode, fin, rsv1
+                self._key = data[start - 4 : start]
+                self._left = size
+                at = start
+            else:
                 break
-            data = data[at:] + self._waiting.popleft()
-            at = 0
-        if at_most:  # else there may be much left, too much to copy each time
-            data = data[at:]
-            at = 0
-        self._data, self._at, self._left = data, at, left
+            if not ordinary:
+                if opcode is _CLOSE:
+                    self._end()
+                    return False
+                if fin:
+                    kinds, room = self._between, self._begin_anew()
+                else:
+                    kinds, room = _WITHIN_MESSAGE, self._go_on(size, rsv1=rsv1)
+            if stop > end:
+                if at < end:
+                    at = self._read_piece(frames, at)
+                break
         self._kinds, self._room = kinds, room
+        if wanted:
+            self._data, self._at = data[at:], 0
+        else:  # there may be much left, too much to copy each time
+            self._at = at
+        return wanted > 0
 
-    def _piece(self, piece: bytes, *, fin: bool) -> Frame:
+    def _read_piece(self, frames: list[Frame], at: int) -> int:
+        """Hand on what there is of a frame; return where the next one begins, if it is all."""
+        piece = self._data[at : at + self._left]
+        self._left -= len(piece)
         opcode, self._opcode = self._opcode, _CONTINUATION
         rsv1, self._rsv1 = self._rsv1, False
+        at += len(piece)
         if self._mask:
             key, turn = self._key, len(piece) % 4
-            piece, self._key = apply_mask(piece, key), key[turn:] + key[:turn]
-        return Frame(opcode, piece, fin, rsv1)
+            piece, self._key = mask(piece, key), key[turn:] + key[:turn]
+        frames.append(Frame(opcode, piece, self._fin and not self._left, rsv1))
+        return at
 
     def _has_room(self, size: int) -> bool:
         """Whether a message of this size may come that is compressed."""
@@ -290,7 +276,20 @@ class FrameDecoder:
         self._at = self._left = 0
 
 
-_Kinds: TypeAlias = tuple[tuple[Opcode, bool, bool] | None, ...]
+def _head(opcode: Opcode, size: int, mask_bit: int, *, fin: bool, rsv1: bool) -> bytes:
+    if opcode >= _CONTROL and (size > _SHORT or rsv1 or not fin):
+        msg = f"a control frame is whole and has at most {_SHORT} bytes, got {size}, {fin=} {rsv1=}"
+        raise LocalProtocolError(msg)
+    first = (_FIN if fin else 0) | (_RSV1 if rsv1 else 0) | opcode
+    if size <= _SHORT:
+        return bytes((first, mask_bit | size))
+    if size < 2**16:
+        return bytes((first, mask_bit | _16_BITS)) + size.to_bytes(2, "big")
+    return bytes((first, mask_bit | _64_BITS)) + size.to_bytes(8, "big")
+
+
+_Kind: TypeAlias = tuple[Opcode, bool, bool, bool]
+_Kinds: TypeAlias = tuple[_Kind | None, ...]
 
 _FIN: Final = 0x80
 _RSV1: Final = 0x40
@@ -314,11 +313,19 @@ def _kinds(
     fragmented: AbstractSet[Opcode],
     compressed: AbstractSet[Opcode] = frozenset(),
 ) -> _Kinds:
-    """Opcode, FIN and RSV1 for each first byte that a frame may have."""
-    kinds = {_FIN | opcode: (opcode, True, False) for opcode in whole}
-    kinds |= {int(opcode): (opcode, False, False) for opcode in fragmented}
-    kinds |= {_RSV1 | _FIN | opcode: (opcode, True, True) for opcode in compressed}
-    kinds |= {_RSV1 | opcode: (opcode, False, True) for opcode in compressed}
+    """What each first byte says that a frame may have.
+
+    Opcode, FIN, RSV1, and whether nothing changes for the frames after it.
+    """
+    kinds: dict[int, _Kind] = {}
+    for opcode in whole:
+        ordinary = opcode not in {Opcode.CONTINUATION, Opcode.CLOSE}
+        kinds[_FIN | opcode] = (opcode, True, False, ordinary)
+    for opcode in fragmented:
+        kinds[opcode] = (opcode, False, False, False)
+    for opcode in compressed:
+        kinds[_FIN | _RSV1 | opcode] = (opcode, True, True, True)
+        kinds[_RSV1 | opcode] = (opcode, False, True, False)
     return tuple(kinds.get(first) for first in range(256))
 
 
@@ -327,6 +334,12 @@ _ALWAYS: Final = {Opcode.CLOSE, Opcode.PING, Opcode.PONG}
 _BETWEEN_MESSAGES: Final = _kinds(_FIRST | _ALWAYS, _FIRST)
 _BETWEEN_COMPRESSED: Final = _kinds(_FIRST | _ALWAYS, _FIRST, _FIRST)
 _WITHIN_MESSAGE: Final = _kinds({Opcode.CONTINUATION} | _ALWAYS, {Opcode.CONTINUATION})
+
+
+# The heads that most frames have, because to make one takes longer than everything else.
+_SHORT_HEADS: Final = {
+    opcode: tuple(bytes((_FIN | opcode, second)) for second in range(256)) for opcode in Opcode
+}
 
 
 def _unexpected(first: int, kinds: _Kinds) -> RemoteProtocolError:
