@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from ssl import SSLContext
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, Unpack
 
 from eventproto import (
     CallMachine,
@@ -192,24 +192,31 @@ class Clients:
         self,
         url: str,
         *,
+        response_time: float = _LIMITS.response_time,
         tls: SSLContext | None = None,
         policy: AddressPolicy = ANYWHERE,
-        **options: Any,  # noqa: ANN401  # those of the machine
+        **options: Unpack[sse.ClientOptions],
     ) -> EventSource:
         """Follow a stream of Server-Sent Events, over as many connections as it takes.
 
-        Iterate over what this returns for messages. Where the loop may be left early, do it
-        inside of `async with`, which drops the connection at once.
+        Iterate over what this returns for messages, or over its `events()` for all that happens.
+        Where the loop may be left early, do it inside of `async with`, which drops the connection
+        at once.
 
         Args:
             url: `http` or `https`.
+            response_time: Seconds that the server has to accept a connection, and to begin an
+                answer.
             tls: How to verify the server of an `https` URL; the system's trust by default.
             policy: Which addresses may be connected to.
-            options: Those of `sse.Client`.
+            options: Those of `sse.Client`: how to ask, when to come back, what to bear.
+
+        Raises:
+            LocalProtocolError: The URL or an option cannot be.
         """
-        return self._runtime.event_source(
-            sse.Client(url, **options), self._pool(tls=tls, policy=policy)
-        )
+        limits = Limits(response_time=response_time)
+        pool = self._runtime.pool(limits=limits, policy=policy, tls=tls)
+        return self._runtime.event_source(sse.Client(url, **options), pool)
 
     async def send_webhook(
         self,

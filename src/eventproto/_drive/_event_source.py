@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Self, TypeVar
+from contextlib import suppress
+from typing import Final, Self, TypeVar
 
 from typing_extensions import override
 
-from eventproto import EOF, Closed, End, Event
+from eventproto import EOF, Closed, ClosedError, End, Event
 from eventproto._drive._pool import Answer, Pool
+from eventproto._drive._role import Flag
 from eventproto._drive._session import Session
 from eventproto.http import Body, Call, Result
-from eventproto.sse import Client
+from eventproto.sse import Client, Disconnected, State
 
 __all__ = ["EventSource"]
 
 T = TypeVar("T")
+
+_GLANCE: Final = 0.05  # seconds; what has come is there at once
 
 
 class EventSource(Session[End]):
@@ -24,6 +28,7 @@ class EventSource(Session[End]):
 
     Whoever asks for the next event does all the work: connects, reads, waits and connects again.
     So a slow application slows the server down, and one that stops asking leaves no task behind.
+    Asking may be cancelled, and goes on with the next time.
     """
 
     def __init__(self, machine: Client, pool: Pool) -> None:
@@ -31,6 +36,7 @@ class EventSource(Session[End]):
         self._pool = pool
         self._answer: Answer | None = None
         self._streaming = False
+        self._hung_up = self._new_flag()
 
     async def __aenter__(self) -> Self:
         return self
@@ -39,28 +45,50 @@ class EventSource(Session[End]):
         self.close()
 
     def __del__(self) -> None:
-        self.close()
+        with suppress(RuntimeError):  # the runtime may be gone, and all connections with it
+            self._hang_up()
+
+    @property
+    def state(self) -> State:
+        """Where the session stands: CONNECTING, OPEN or CLOSED."""
+        return self.machine.state
+
+    @property
+    def last_event_id(self) -> str:
+        """Where to go on after the events that were taken: keep it to come back another day."""
+        return self.machine.last_event_id
 
     def close(self) -> None:
-        """Drop the connection; nothing more comes."""
-        self._drop()
-        self._pool.close()
+        """Drop the connection; nothing more comes but `Closed`, not even what has come already."""
+        with suppress(ClosedError):
+            self.machine.send(End(), self._read_clocks())
+        self._hang_up()
 
     @override
     async def send(self, command: End) -> None:
-        self.machine.send(command, self._now())
+        self.machine.send(command, self._read_clocks())
+        self._hang_up()
 
     @override
     async def _take_event(self) -> Event:
-        self.machine.handle_timeout(self._now())
         while (event := self.machine.next_event()) is None:
+            now = self._read_clocks()
+            if not self._streaming:
+                self.machine.handle_timeout(now)
             self._take_output()
-            piece = await self._before(self.machine.deadline, self._next_piece)
-            if piece is not None:
-                self.machine.receive(piece, self._now())
-            self.machine.handle_timeout(self._now())
-        if isinstance(event, Closed):
-            self.close()
+            deadline = self.machine.deadline
+            if self._streaming and deadline is not None:
+                # The server is not silent because nobody has listened: first look what has come.
+                deadline = max(deadline, now + _GLANCE)
+            piece = await self._before(deadline, self._next_piece)
+            if piece is None:
+                self.machine.handle_timeout(self._read_clocks())
+            else:
+                self.machine.receive(piece, self._read_clocks())
+        if isinstance(event, Disconnected):
+            self._drop()
+        elif isinstance(event, Closed):
+            self._hang_up()
         return event
 
     def _take_output(self) -> None:
@@ -71,7 +99,7 @@ class EventSource(Session[End]):
 
     async def _next_piece(self) -> Result | Body | None:
         if self._answer is None:
-            await self._forever()
+            await self._hung_up.wait()
             return None
         if self._streaming:
             body = await self._answer.body()
@@ -84,19 +112,33 @@ class EventSource(Session[End]):
             self._drop()
         return result
 
+    def _hang_up(self) -> None:
+        self._drop()
+        self._pool.close()
+        self._hung_up.set()
+
     def _drop(self) -> None:
         self._streaming = False
         answer, self._answer = self._answer, None
         if answer is not None:
             answer.release()
 
+    def _read_clocks(self) -> float:
+        now = self._now()
+        self.machine.clock_offset = self._unix_time() - now
+        return now
+
     @abstractmethod
     def _now(self) -> float:
         """The time on the runtime's clock."""
 
     @abstractmethod
-    async def _forever(self) -> None:
-        """Wait until cancelled."""
+    def _unix_time(self) -> float:
+        """The time on the wall."""
+
+    @abstractmethod
+    def _new_flag(self) -> Flag:
+        """An event of the runtime."""
 
     @abstractmethod
     async def _before(

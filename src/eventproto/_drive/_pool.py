@@ -149,14 +149,14 @@ class Answer:
 
     async def _send(self) -> HttpSession:
         """Send the call over a connection that was kept, or over a new one."""
+        self._kept = False
+        self._check_wanted()
         session = self._pool.take(self._call.request)
         self._kept = session is not None
         if session is None:
             session = await self._pool.connect(self._call.request)
         try:
-            if self._released:
-                msg = "nobody waits for the answer any more"
-                raise ConnectionAbortedError(msg)
+            self._check_wanted()
             await session.send(self._call)
         except BaseException:
             session.abort()
@@ -176,6 +176,11 @@ class Answer:
         session, self._session = self._session, None
         if session is not None:
             self._pool.give_back(self._call.request, session)
+
+    def _check_wanted(self) -> None:
+        if self._released:
+            msg = "nobody waits for the answer any more"
+            raise ConnectionAbortedError(msg)
 
 
 def _origin(request: Request) -> _Origin:

@@ -166,8 +166,12 @@ class PulledEventSource(EventSource):
         return asyncio.get_running_loop().time()
 
     @override
-    async def _forever(self) -> None:
-        await asyncio.get_running_loop().create_future()
+    def _unix_time(self) -> float:
+        return time.time()
+
+    @override
+    def _new_flag(self) -> Flag:
+        return asyncio.Event()
 
     @override
     async def _before(

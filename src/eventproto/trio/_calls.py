@@ -205,8 +205,12 @@ class PulledEventSource(EventSource):
         return trio.current_time()
 
     @override
-    async def _forever(self) -> None:
-        await trio.sleep_forever()
+    def _unix_time(self) -> float:
+        return time.time()
+
+    @override
+    def _new_flag(self) -> Flag:
+        return trio.Event()
 
     @override
     async def _before(
