@@ -1,0 +1,152 @@
+"""What a client asks next, when a server has refused it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventproto import EventprotoError, HandshakeRejected, LimitExceeded
+from eventproto.http import Headers, Request, Response
+from eventproto.websocket._attempt import Attempt
+
+SECRETS = Headers({"Authorization": "Bearer x", "Cookie": "a=b", "X-Key": "y"})
+
+
+def redirect(location: str, status: int = 307) -> Response:
+    return Response(status, Headers({"Location": location}))
+
+
+def followed(url: str, location: str) -> Attempt:
+    attempt = Attempt(url, SECRETS).redirected(redirect(location), limit=1)
+    assert attempt is not None
+    return attempt
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_followed(status: int) -> None:
+    """The handshake is a GET, so they all mean the same."""
+    attempt = Attempt("ws://a/").redirected(redirect("/b", status), limit=1)
+    assert attempt == Attempt("ws://a/b", redirects=1)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        redirect("/b", 300),
+        redirect("/b", 304),
+        redirect("/b", 200),
+        Response(301),
+        Response(401),
+    ],
+)
+def test_other_answers_are_no_redirects(response: Response) -> None:
+    """They stand."""
+    assert Attempt("ws://a/").redirected(response, limit=1) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "there"),
+    [
+        ("ws://a/b/c?d", "e?f", "ws://a/b/e?f"),
+        ("ws://a/b", "?f", "ws://a/b?f"),
+        ("ws://a/b", "//c/d", "ws://c/d"),
+        ("ws://a/b", "ws://c", "ws://c"),
+        ("ws://a/b", "http://c/d#fragment", "ws://c/d"),
+        ("ws://a/b", "https://c:444/d", "wss://c:444/d"),
+        ("ws://a/b", "HTTPS://c/d", "wss://c/d"),
+        ("wss://a/b", "https://c/d", "wss://c/d"),
+        ("wss://a/b", "wss://c/d", "wss://c/d"),
+    ],
+)
+def test_where_a_redirect_leads(url: str, location: str, there: str) -> None:
+    """From here, to a WebSocket."""
+    assert followed(url, location).url == there
+
+
+@pytest.mark.parametrize("location", ["http://a/b", "ws://a/b", "ws://c"])
+def test_never_from_wss_down_to_ws(location: str) -> None:
+    """Whoever reads along would be told what was meant for nobody else."""
+    with pytest.raises(HandshakeRejected, match="not secure") as raised:
+        followed("wss://a/b", location)
+    assert raised.value.response == redirect(location)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["ftp://a/", "mailto:a@b", "ws://u:p@a/", "ws://a:x/", "ws://[", "ws://a/é"],
+)
+def test_a_redirect_may_lead_nowhere(location: str) -> None:
+    """Then it is a refusal."""
+    with pytest.raises(HandshakeRejected) as raised:
+        followed("ws://a/b", location)
+    assert raised.value.response == redirect(location)
+
+
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("/c", True),
+        ("http://a:80/c", True),
+        ("http://A/c", True),
+        ("http://a:81/c", False),
+        ("https://a/c", False),
+        ("http://a.b/c", False),
+    ],
+)
+def test_no_secret_is_told_to_another_origin(location: str, told: bool) -> None:
+    """A header may be anything, so all of them are."""
+    attempt = followed("ws://a/b", location)
+    assert attempt.headers == (SECRETS if told else Headers())
+    assert attempt.trusted == told
+
+
+def test_the_way_back_is_not_trusted() -> None:
+    """Another origin has chosen it."""
+    attempt = followed("ws://a/", "ws://b/").redirected(redirect("ws://a/"), limit=2)
+    assert attempt == Attempt("ws://a/", redirects=2, trusted=False)
+    assert not attempt.may_authenticate(Response(401))
+
+
+def test_redirects_are_few() -> None:
+    """They may go round."""
+    attempt: Attempt | None = Attempt("ws://a/")
+    for _ in range(3):
+        assert attempt is not None
+        attempt = attempt.redirected(redirect("/"), limit=3)
+    assert attempt is not None
+    with pytest.raises(LimitExceeded) as raised:
+        attempt.redirected(redirect("/"), limit=3)
+    assert (raised.value.limit, raised.value.code) == ("redirects", 307)
+
+
+def test_credentials_are_asked_for_once() -> None:
+    """And again only where that is the same server."""
+    attempt = Attempt("ws://a/", SECRETS)
+    assert attempt.may_authenticate(Response(401))
+    assert not attempt.may_authenticate(Response(403))
+    again = attempt.with_credentials(Headers([("authorization", "Digest"), ("B", "c")]))
+    assert dict(again.headers) == {
+        "authorization": "Digest",
+        "B": "c",
+        "Cookie": "a=b",
+        "X-Key": "y",
+    }
+    assert again.url == attempt.url
+    assert not again.may_authenticate(Response(401))
+    there = again.redirected(redirect("/there"), limit=1)
+    assert there is not None
+    assert not there.may_authenticate(Response(401))
+
+
+@given(st.text(), st.sampled_from(["ws://a/b", "wss://a/b?c"]))
+def test_no_location_makes_an_untyped_exception(location: str, url: str) -> None:
+    """A place, or a refusal."""
+    try:
+        response = redirect(location)
+        attempt = Attempt(url).redirected(response, limit=1)
+    except EventprotoError:
+        return
+    assert attempt is not None
+    assert Request("GET", attempt.url).scheme in {"ws", "wss"}
+    assert url.startswith("ws:") or attempt.url.startswith("wss:")
