@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from itertools import count
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from eventproto.engine import Engine, MemoryEngine
+from eventproto.engine.sqlite import SqliteEngine
 
 Open = Callable[..., AbstractAsyncContextManager[Engine]]
 
@@ -28,11 +32,21 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture(params=["memory"])
-def open_engine(clock: ManualClock) -> Open:
+@pytest.fixture(params=["memory", "sqlite"])
+def open_engine(
+    request: pytest.FixtureRequest, clock: ManualClock, runtime: ModuleType, tmp_path: Path
+) -> Open:
     """Opens an engine with nothing in it."""
+    stores = count()
 
     def open_memory(**options: Any) -> MemoryEngine:
         return MemoryEngine(**{"clock": clock, **options})
 
-    return open_memory
+    def open_sqlite(**options: Any) -> SqliteEngine:
+        path = tmp_path / f"{next(stores)}.db"
+        return SqliteEngine(
+            path, runtime.Threads(), **{"clock": clock, "synchronous": "normal", **options}
+        )
+
+    choice: dict[str, Open] = {"memory": open_memory, "sqlite": open_sqlite}
+    return choice[request.param]

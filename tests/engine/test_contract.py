@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from hypothesis import settings
 
 from eventproto.engine import MemoryEngine
+from eventproto.engine.sqlite import SqliteEngine
 from eventproto.testing import check_engine
 
 Runtime = Literal["asyncio", "trio"]
@@ -27,3 +30,13 @@ def test_the_engine_in_memory(runtime: Runtime) -> None:
         return stores[store]
 
     check_engine(open_memory, runtime=runtime, settings=PROGRAMS)
+
+
+@pytest.mark.parametrize("runtime", ["asyncio", "trio"])
+def test_the_engine_in_sqlite(runtime: Runtime, tmp_path: Path) -> None:
+    threads = import_module(f"eventproto.{runtime}").Threads()
+
+    def open_sqlite(store: str, **options: Any) -> SqliteEngine:
+        return SqliteEngine(tmp_path / store, threads, synchronous="normal", **options)
+
+    check_engine(open_sqlite, runtime=runtime, settings=PROGRAMS)

@@ -22,6 +22,18 @@ async def test_it_is_an_engine(clock: ManualClock) -> None:
     assert (engine.log, engine.queue, engine.leases) == (engine.log, engine.queue, engine.leases)
 
 
+async def test_hints_come_once_and_for_news_alone() -> None:
+    """Nothing is lost on the way, and nothing comes for what has not changed."""
+    told: list[str] = []
+    engine = MemoryEngine()
+    with engine.log.watch(["t", "t"], told.append), engine.queue.watch(["q"], told.append):
+        await engine.log.append("t", Message(data=b"", id="1"))
+        await engine.log.append("t", Message(data=b"", id="1"))
+        await engine.queue.put("q", "1", b"")
+        await engine.queue.put("q", "1", b"")
+    assert told == ["t", "q"]
+
+
 async def test_a_strange_clock_makes_cursors_all_the_same() -> None:
     """Before 1970, and far in the future."""
     for now in (-5.0, 1e300):

@@ -13,6 +13,7 @@ from eventproto.engine._errors import (
 )
 from eventproto.engine._interface import Engine, Hint, Leases, Log, Queue
 from eventproto.engine._memory import MemoryEngine
+from eventproto.engine._threads import Soon, Threads
 from eventproto.engine._values import (
     Clock,
     DeadLetter,
@@ -42,8 +43,10 @@ __all__ = [
     "Record",
     "Retention",
     "RetentionChoice",
+    "Soon",
     "StoreCorrupted",
     "StoreFull",
     "StoreUnavailable",
     "StoreVersionError",
+    "Threads",
 ]

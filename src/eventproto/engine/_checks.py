@@ -6,7 +6,17 @@ from math import isfinite
 
 from eventproto._errors import LocalProtocolError
 
-__all__ = ["check_data", "check_lease", "check_limit", "check_name", "check_time"]
+__all__ = [
+    "check_data",
+    "check_lease",
+    "check_limit",
+    "check_name",
+    "check_put",
+    "check_record",
+    "check_remember",
+    "check_text",
+    "check_time",
+]
 
 
 def check_name(what: str, name: object) -> None:
@@ -53,3 +63,29 @@ def check_lease(lease: float) -> None:
     if not (isfinite(lease) and lease > 0):
         msg = f"a lease must last for a positive number of seconds, got {lease!r}"
         raise LocalProtocolError(msg)
+
+
+def check_remember(remember: float) -> None:
+    """For how long an id is known."""
+    if not remember >= 0:
+        msg = f"remember must be a number of seconds from 0, got {remember!r}"
+        raise LocalProtocolError(msg)
+
+
+def check_put(queue: str, job_id: str, data: bytes, due: float | None, group: str | None) -> None:
+    """The arguments of `Queue.put`."""
+    check_name("queue", queue)
+    check_name("job_id", job_id)
+    check_data(data)
+    if due is not None:
+        check_time("due", due)
+    if group is not None:
+        check_name("group", group)
+
+
+def check_record(key: str, data: bytes, expires: float | None) -> None:
+    """The arguments of `Leases.set`."""
+    check_name("key", key)
+    check_data(data)
+    if expires is not None:
+        check_time("expires", expires)

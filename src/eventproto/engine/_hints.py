@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 
 from eventproto.engine._interface import Hint
@@ -11,13 +11,18 @@ __all__ = ["Hints"]
 
 
 class Hints:
-    """The watchers of topics or of queues, by name."""
+    """The watchers of topics or of queues, by name.
 
-    __slots__ = ("_watchers",)
+    Args:
+        on_watch: Called when somebody begins to watch, for engines that then must look for news.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_on_watch", "_watchers")
+
+    def __init__(self, on_watch: Callable[[], None] | None = None) -> None:
         # Each under a key of its own, so that one function may watch twice.
         self._watchers: dict[str, dict[object, Hint]] = {}
+        self._on_watch = on_watch
 
     @contextmanager
     def watch(self, names: Iterable[str], hint: Hint) -> Generator[None]:
@@ -26,6 +31,8 @@ class Hints:
         key = object()
         for name in watched:
             self._watchers.setdefault(name, {})[key] = hint
+        if self._on_watch is not None:
+            self._on_watch()
         try:
             yield
         finally:
@@ -34,6 +41,10 @@ class Hints:
                 del watchers[key]
                 if not watchers:
                     del self._watchers[name]
+
+    def names(self) -> tuple[str, ...]:
+        """What is watched; may be asked from any thread."""
+        return tuple(self._watchers)
 
     def tell(self, name: str) -> None:
         """There may be news."""

@@ -7,8 +7,8 @@ import time
 from types import TracebackType
 from typing import Self
 
-from eventproto._errors import LocalProtocolError
 from eventproto._retry import Entropy
+from eventproto.engine._checks import check_remember
 from eventproto.engine._cursors import EPOCH_SIZE
 from eventproto.engine._memory_leases import MemoryLeases
 from eventproto.engine._memory_log import MemoryLog
@@ -47,9 +47,7 @@ class MemoryEngine:
         clock: Clock = time.time,
         entropy: Entropy = os.urandom,
     ) -> None:
-        if not remember >= 0:
-            msg = f"remember must be a number of seconds from 0, got {remember!r}"
-            raise LocalProtocolError(msg)
+        check_remember(remember)
         self.log = MemoryLog(entropy(EPOCH_SIZE), clock, retention)
         self.queue = MemoryQueue(clock, remember)
         self.leases = MemoryLeases(clock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from itertools import count, islice, takewhile
 
-from eventproto.engine._checks import check_data, check_limit, check_name, check_text, check_time
+from eventproto.engine._checks import check_limit, check_name, check_record, check_text
 from eventproto.engine._sorted import SortedStrings
 from eventproto.engine._values import Clock, Lease
 
@@ -24,7 +24,7 @@ class MemoryLeases:
 
     async def set(self, key: str, data: bytes, expires: float | None = None) -> Lease:
         """See `Leases.set`."""
-        _check(key, data, expires)
+        check_record(key, data, expires)
         self._expire()
         return self._store(key, data, expires)
 
@@ -48,7 +48,7 @@ class MemoryLeases:
         self, key: str, expected: Lease | None, data: bytes, expires: float | None = None
     ) -> Lease | None:
         """See `Leases.swap`."""
-        _check(key, data, expires)
+        check_record(key, data, expires)
         self._expire()
         held = self._records.get(key)
         if (held and held.version) != (expected and expected.version):
@@ -99,10 +99,3 @@ class MemoryLeases:
                 if each.expires is not None
             ]
             heapify(self._expiries)
-
-
-def _check(key: str, data: bytes, expires: float | None) -> None:
-    check_name("key", key)
-    check_data(data)
-    if expires is not None:
-        check_time("expires", expires)

@@ -14,6 +14,7 @@ from eventproto.engine._checks import (
     check_lease,
     check_limit,
     check_name,
+    check_put,
     check_text,
     check_time,
 )
@@ -43,13 +44,7 @@ class MemoryQueue:
         group: str | None = None,
     ) -> bool:
         """See `Queue.put`."""
-        check_name("queue", queue)
-        check_name("job_id", job_id)
-        check_data(data)
-        if due is not None:
-            check_time("due", due)
-        if group is not None:
-            check_name("group", group)
+        check_put(queue, job_id, data, due, group)
         held = self._queues.get(queue)
         if held is None:
             held = self._queues[queue] = _Jobs()
@@ -147,7 +142,7 @@ class MemoryQueue:
     def _claimed(self, job: Job) -> tuple[_Jobs, _Open] | tuple[None, None]:
         held = self._queues.get(job.queue)
         claimed = None if held is None else held.jobs.get(job.id)
-        if held is None or claimed is None or claimed.token != job.token:
+        if held is None or claimed is None or not 0 < job.token == claimed.token:
             return None, None
         return held, claimed
 

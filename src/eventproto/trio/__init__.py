@@ -12,6 +12,7 @@ from eventproto._drive._server import Server
 from eventproto._drive._session import Session
 from eventproto._drive._stream import StreamSession
 from eventproto.trio import _runtime
+from eventproto.trio._threads import Threads
 
 __all__ = [
     "ANYWHERE",
@@ -22,6 +23,7 @@ __all__ = [
     "Server",
     "Session",
     "StreamSession",
+    "Threads",
     "connect",
     "connect_sse",
     "connect_websocket",
