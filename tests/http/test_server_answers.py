@@ -139,6 +139,21 @@ def test_the_client_may_want_to_close() -> None:
     assert events[-1] == Closed()
 
 
+@given(st.lists(st.binary(max_size=20)), st.sampled_from(["GET", "HEAD"]), st.booleans())
+def test_streams_are_framed_as_h11_frames_them(chunks: list[bytes], method: str, old: bool) -> None:
+    """To the byte, for old clients too."""
+    request = (OLD if old else GET).replace(b"GET", method.encode())
+    peer = h11.Connection(h11.SERVER)
+    peer.receive_data(request)
+    assert isinstance(peer.next_event(), h11.Request)
+    peer.send(h11.Response(status_code=200, reason=b"OK", headers=[]))
+    body = [] if method == "HEAD" else chunks
+    expected = b"".join(peer.send(h11.Data(chunk)) or b"" for chunk in body)
+    expected += peer.send(h11.EndOfMessage()) or b""
+    output, _, _ = serve(request, streamed(*chunks, EOF))
+    assert output.partition(b"\r\n\r\n")[2] == expected
+
+
 def test_a_stream_that_breaks_off_does_not_look_complete() -> None:
     """The last chunk is missing, and the connection ends."""
     error = ConnectionLost("upstream")

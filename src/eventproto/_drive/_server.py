@@ -12,6 +12,7 @@ from eventproto import CallMachine, ClosedError, End
 from eventproto._drive._feed import Feeds
 from eventproto._drive._role import Flag, Role
 from eventproto._drive._stream import StreamSession
+from eventproto._drive._websocket import WebSocketSession
 from eventproto.http import Request, Response, Result
 from eventproto.site import EventStream, Followed, Opened, Routed, Site
 
@@ -73,9 +74,11 @@ class Server(ABC):
                 connection.post(End(going_away=True))
 
     async def _run_handler(self, opened: Opened, connection: StreamSession[Any]) -> None:
-        handling = opened.endpoint.handler(connection, opened.request)
+        handler = opened.endpoint.handler
         if isinstance(opened.endpoint, EventStream):
-            handling = self._until_gone(connection, handling)
+            handling = self._until_gone(connection, handler(connection, opened.request))
+        else:
+            handling = handler(WebSocketSession(connection), opened.request)
         if await self._guarded(opened.request, connection, handling):
             await connection.send(End())
 
@@ -85,7 +88,9 @@ class Server(ABC):
             if not follower.attach():
                 handling = self._until_gone(connection, follower.catch_up())
                 await self._guarded(followed.request, connection, handling)
-            await connection.next_event()  # nothing comes while it streams but the last one
+            # Nothing comes while it streams but the last event, and that not without a reason.
+            await connection.wait_heard()
+            await connection.next_event()
         finally:
             self._feeds.leave(follower)
 

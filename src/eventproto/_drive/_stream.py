@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Final, TypeVar
 
-from eventproto import Closed, ConnectionLost, PeerTimeout
+from eventproto import Chunk, Closed, ConnectionLost, Machine, PeerTimeout
 from eventproto._drive._session import Session
 
 __all__ = ["PIECE", "StreamSession"]
@@ -18,6 +19,9 @@ PIECE: Final = 64 * 1024
 
 class StreamSession(Session[CommandT]):
     """A session that has a connection of its own."""
+
+    machine: Machine[CommandT, Chunk, Chunk]
+    """What speaks on it."""
 
     _stall_time = 60.0
     """Seconds in which the peer must take a piece before the connection is dropped.
@@ -40,6 +44,21 @@ class StreamSession(Session[CommandT]):
     @abstractmethod
     async def wait_gone(self) -> None:
         """Wait until the connection is gone, whatever events are left."""
+
+    @abstractmethod
+    async def wait_heard(self) -> None:
+        """Wait until the peer has sent something or is gone, or do not wait if there is an event.
+
+        Who only sends, and waits for no other event than the last one, is not woken by each
+        thing that leaves, as `next_event` is.
+        """
+
+    @abstractmethod
+    async def wait_until(self, done: Callable[[], bool]) -> None:
+        """Wait until something is so, or the connection is gone.
+
+        It is looked at again whenever anything has come to the machine or has left it.
+        """
 
     def _stalled(self) -> TimeoutError:
         """What is wrong when the peer has not taken a piece in time."""

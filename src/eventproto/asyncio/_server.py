@@ -31,6 +31,7 @@ class RunningServer(Server):
     ) -> None:
         super().__init__(site, roles)
         self._tasks = tasks
+        self._closing = False
         self._attending: set[asyncio.Task[None]] = set()
         self._reading: set[asyncio.Task[None]] = set()
 
@@ -71,6 +72,9 @@ class RunningServer(Server):
 
     def attend(self, connection: StreamConnection[Any]) -> None:
         """Serve a new connection until it is gone."""
+        if self._closing:  # it was accepted just before the listener was closed
+            connection.abort()
+            return
         task = self._tasks.create_task(self._attend(connection))
         self._attending.add(task)
         task.add_done_callback(self._attending.discard)
@@ -83,6 +87,7 @@ class RunningServer(Server):
 
     def cancel(self) -> None:
         """Send all peers away."""
+        self._closing = True
         for task in (*self._attending, *self._reading):
             task.cancel()
 

@@ -9,7 +9,7 @@ reading stops while events wait to be taken, and a lost connection is EOF to the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeVar, cast
 
@@ -35,6 +35,7 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: list[asyncio.Future[None]] = []
+        self._listener: asyncio.Future[None] | None = None
         self._writable = True
         self._rest = memoryview(b"")  # of the output: what the transport has had no room for
         self._ending = False
@@ -69,8 +70,20 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
         await self._gone.wait()
 
     @override
+    async def wait_heard(self) -> None:
+        if not self.machine.backlog and not self._gone.is_set():
+            self._listener = self._loop.create_future()
+            await self._listener
+
+    @override
+    async def wait_until(self, done: Callable[[], bool]) -> None:
+        while not (done() or self._gone.is_set()):
+            await self._wait()
+
+    @override
     def abort(self) -> None:
-        self._transport.abort()
+        if not self._gone.is_set():  # a transport that has closed may trip over it
+            self._transport.abort()
 
     # The transport calls these.
 
@@ -81,13 +94,11 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
 
     @override
     def data_received(self, data: bytes) -> None:
-        self.machine.receive(data, self._loop.time())
-        self._step()
+        self._receive(data)
 
     @override
     def eof_received(self) -> bool:
-        self.machine.receive(EOF, self._loop.time())
-        self._step()
+        self._receive(EOF)
         # The machine decides when to close; but TLS has no connection that is half open.
         return self._transport.can_write_eof()
 
@@ -96,8 +107,7 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
         self._lost = exc or self._lost
         self._gone.set()
         self.resume_writing()
-        self.machine.receive(EOF, self._loop.time())
-        self._step()
+        self._receive(EOF)
 
     @override
     def pause_writing(self) -> None:
@@ -111,6 +121,12 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
             self._patience.cancel()
             self._patience = None
         self._step()
+
+    def _receive(self, chunk: Chunk) -> None:
+        self.machine.receive(chunk, self._loop.time())
+        self._step()
+        if self._listener is not None and not self._listener.done():
+            self._listener.set_result(None)
 
     # The only logic: let out what there is, then look at the doors again.
 

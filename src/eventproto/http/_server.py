@@ -90,6 +90,7 @@ class ServerConnection(Machine[Result | Body | End, Chunk, Chunk]):
         self._method = ""  # of the current request, as soon as it is known
         self._request: Request  # the current one, without its body
         self._body = bytearray()
+        self._chunked = True  # how a streamed body is framed
         self._ending = False
         self._refusal: EventprotoError | None = None
 
@@ -232,6 +233,8 @@ class ServerConnection(Machine[Result | Body | End, Chunk, Chunk]):
             self._enter(_Phase.SWITCHED)
         elif result.more:
             self._write(response_head(h11.Response, response.status, self._last(response.headers)))
+            # As h11 has decided; to ask it for each piece would cost more than all the rest.
+            self._chunked = (self._channel.h11.their_http_version or b"") >= b"1.1"
             self._enter(_Phase.STREAMING)
         else:
             self._write_whole(response)
@@ -242,8 +245,11 @@ class ServerConnection(Machine[Result | Body | End, Chunk, Chunk]):
             msg = f"no result with more to come was sent for call {body.token!r}"
             raise LocalProtocolError(msg)
         if body.chunk is not EOF:
-            if self._method != "HEAD":
-                self._write(h11.Data(body.chunk))
+            chunk = body.chunk
+            if chunk and self._method != "HEAD":  # an empty one would end a chunked body
+                self._outputs.append(
+                    b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk
+                )
         elif body.error is None:
             self._write(h11.EndOfMessage())
             self._finish()

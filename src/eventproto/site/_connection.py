@@ -181,14 +181,14 @@ class SiteConnection(Layered[Any]):
                 if chunk is EOF:
                     self._stream = None
                 self._http.send(Body(token, chunk), self._now)
-                output = super().next_output()
+                output = self._http.next_output()
         return output
 
     @property
     @override
     def deadline(self) -> float | None:
-        deadlines = [super().deadline, self._stream[1].deadline if self._stream else None]
-        return min((each for each in deadlines if each is not None), default=None)
+        # While it streams, HTTP waits for the application, without a deadline.
+        return self._inner.deadline if self._stream is None else self._stream[1].deadline
 
     @override
     def _close(self, error: Exception | None = None) -> None:

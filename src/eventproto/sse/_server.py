@@ -88,20 +88,25 @@ class ServerStream(Machine[Writable | tuple[Writable, ...] | End, Chunk, Chunk])
     @override
     def next_output(self) -> Chunk | None:
         """Take all that there is to write, in one piece; then EOF, if it has ended."""
-        self._waiting_since = math.inf
         if self._outputs:
-            return self._outputs.popleft()
-        return self._take_events() if self._queue else None
+            output: Chunk | None = self._outputs.popleft()
+        elif self._queue:
+            output = self._take_events()
+        else:
+            return None
+        self._waiting_since = math.inf
+        return output
 
     def _take_events(self) -> bytes:
-        pieces: list[bytes] = []
+        events = self._queue.take_all()
+        pieces = [event.data for event in events]
         if self._queue.dropped > self._dropped:
             self._dropped = self._queue.dropped
-            pieces.append(encode(Gap(self._taken_id, "overflow").event()))
-        for event in self._queue.take_all():
-            pieces.append(event.data)
+            pieces.insert(0, encode(Gap(self._taken_id, "overflow").event()))
+        for event in reversed(events):
             if event.id is not None:
                 self._taken_id = event.id
+                break
         return b"".join(pieces)
 
     @override

@@ -8,7 +8,7 @@ dropped, reading stops while events wait to be taken, and a lost connection is E
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -23,7 +23,8 @@ __all__ = ["BROKEN", "AnyStream", "StreamConnection", "running", "socket_of"]
 
 CommandT = TypeVar("CommandT")
 
-AnyStream: TypeAlias = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+AnyStream: TypeAlias = trio.SocketStream | trio.SSLStream[Any]
+"""A connection, over TLS or not; over TLS within TLS where an `https` proxy leads to its target."""
 
 _HIGH_WATER: Final = 64
 BROKEN: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
@@ -41,6 +42,7 @@ class StreamConnection(StreamSession[CommandT]):
         # The writer waits for work; all others wait here and look again at what they need.
         self._work = trio.lowlevel.ParkingLot()
         self._moved = trio.lowlevel.ParkingLot()
+        self._heard = trio.lowlevel.ParkingLot()
 
     @override
     async def send(self, command: CommandT) -> None:
@@ -69,6 +71,16 @@ class StreamConnection(StreamSession[CommandT]):
         await self._gone.wait()
 
     @override
+    async def wait_heard(self) -> None:
+        if not self.machine.backlog and not self._gone.is_set():
+            await self._heard.park()
+
+    @override
+    async def wait_until(self, done: Callable[[], bool]) -> None:
+        while not (done() or self._gone.is_set()):
+            await self._moved.park()
+
+    @override
     def abort(self) -> None:
         socket_of(self._stream).close()
 
@@ -94,8 +106,12 @@ class StreamConnection(StreamSession[CommandT]):
             except BROKEN as error:
                 self._lost = self._lost or error  # the first one is the reason
                 chunk = EOF
-            self.machine.receive(chunk, trio.current_time())
-            self._step()
+            self._receive(chunk)
+
+    def _receive(self, chunk: Chunk) -> None:
+        self.machine.receive(chunk, trio.current_time())
+        self._step()
+        self._heard.unpark_all()
 
     async def write(self) -> None:
         """Write what the machine writes, until it has finished: the second."""
@@ -119,8 +135,7 @@ class StreamConnection(StreamSession[CommandT]):
         finally:
             self._writing = False
             self._gone.set()
-            self.machine.receive(EOF, trio.current_time())
-            self._step()
+            self._receive(EOF)
             self.abort()
 
     async def _send_all(self, data: bytes) -> None:
@@ -166,6 +181,6 @@ async def running(connection: StreamConnection[Any]) -> AsyncGenerator[None]:
 
 def socket_of(stream: AnyStream) -> trio.socket.SocketType:
     """The socket under a stream; closing it needs no waiting."""
-    return (
-        stream.socket if isinstance(stream, trio.SocketStream) else stream.transport_stream.socket
-    )
+    while not isinstance(stream, trio.SocketStream):
+        stream = stream.transport_stream
+    return stream.socket
