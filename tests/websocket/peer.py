@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from eventproto import EOF, Closed, Event
+from eventproto.testing import Transcript
 from eventproto.websocket import (
     Close,
     Connection,
@@ -18,12 +22,35 @@ KEY = b"\x37\xfa\x21\x3d"
 LARGE = Limits(message_size=2**40, frame_size=2**40)
 
 
-def server(limits: Limits = Limits()) -> Connection:
-    return Connection(Role.SERVER, limits=limits, entropy=bytes)
+def server(limits: Limits = Limits(), **options: Any) -> Connection:
+    return Connection(Role.SERVER, limits=limits, entropy=bytes, **options)
 
 
-def client(limits: Limits = Limits()) -> Connection:
-    return Connection(Role.CLIENT, limits=limits, entropy=lambda size: KEY[:size])
+def client(limits: Limits = Limits(), **options: Any) -> Connection:
+    return Connection(Role.CLIENT, limits=limits, entropy=lambda size: KEY[:size], **options)
+
+
+def events(connection: Connection) -> list[Event]:
+    return list(iter(connection.next_event, None))
+
+
+def written(connection: Connection) -> list[Any]:
+    """The frames that a connection writes, and EOF."""
+    frames: list[Any] = []
+    data = b""
+    while (chunk := connection.next_output()) is not None:
+        if chunk is EOF:
+            frames.append(EOF)
+        else:
+            data += chunk
+    return seen(data, masked=connection._role is Role.CLIENT) + frames
+
+
+def error_of(transcript: Transcript[Connection]) -> Exception | None:
+    """What a connection closed with, which is the last thing that it reports."""
+    last = transcript.events[-1]
+    assert isinstance(last, Closed)
+    return last.error
 
 
 def sent(*frames: Frame, key: bytes | None = KEY) -> bytes:

@@ -29,11 +29,11 @@ from eventproto.strategies._websocket import (
     websocket_closes,
     websocket_streams,
 )
-from eventproto.testing import Transcript, Wire, check_chunking, feed
+from eventproto.testing import Wire, check_chunking, feed
 from eventproto.websocket import (
+    AbnormalClosure,
     Binary,
     Close,
-    Connection,
     Frame,
     Limits,
     Opcode,
@@ -44,7 +44,19 @@ from eventproto.websocket import (
     Text,
 )
 from eventproto.websocket._close import encode_close
-from tests.websocket.peer import KEY, client, close, more, seen, sent, server, text
+from tests.websocket.peer import (
+    KEY,
+    client,
+    close,
+    error_of,
+    events,
+    more,
+    seen,
+    sent,
+    server,
+    text,
+    written,
+)
 
 CALM = Limits(ping_interval=math.inf)
 PING = Frame(Opcode.PING, b"?")
@@ -54,29 +66,6 @@ PONG = Frame(Opcode.PONG, b"?")
 def echo(event: Event) -> Iterable[object]:
     """An application that sends back what it hears."""
     return [event] if isinstance(event, Text | Binary) else []
-
-
-def written(connection: Connection) -> list[Any]:
-    """The frames that a connection writes, and EOF."""
-    frames: list[Any] = []
-    data = b""
-    while (chunk := connection.next_output()) is not None:
-        if chunk is EOF:
-            frames.append(EOF)
-        else:
-            data += chunk
-    return seen(data, masked=connection._role is Role.CLIENT) + frames
-
-
-def events(connection: Connection) -> list[Event]:
-    return list(iter(connection.next_event, None))
-
-
-def error_of(transcript: Transcript[Connection]) -> Exception | None:
-    """What a connection closed with, which is the last thing that it reports."""
-    last = transcript.events[-1]
-    assert isinstance(last, Closed)
-    return last.error
 
 
 # What a peer sends.
@@ -155,6 +144,17 @@ def test_an_application_can_answer_before_a_violation_is(frames: list[Frame], co
     assert end is EOF
 
 
+@pytest.mark.parametrize("end", [sent(close()), b"\xff\xff", EOF])
+def test_an_end_can_be_seen_before_it_is_reported(end: Any) -> None:
+    """By whoever waits for something that cannot come any more."""
+    connection = server()
+    connection.receive(sent(text("a")), 0)
+    assert not connection.ending
+    connection.receive(end, 0)
+    assert connection.ending
+    assert connection.next_event() == Text("a")
+
+
 def test_an_application_can_answer_before_a_close_is() -> None:
     """Although both came in one read, and also while it thinks."""  # Autobahn 7.1.1
     connection = server()
@@ -167,6 +167,7 @@ def test_an_application_can_answer_before_a_close_is() -> None:
     connection.send("a", 0)
     assert events(connection) == [Close(3000, "why"), Closed()]
     assert written(connection) == [text("a"), close(3000), EOF]
+    assert (connection.close_received, connection.close_sent) == (Close(3000, "why"), Close(3000))
 
 
 @pytest.mark.parametrize("pieces", [7, 65536])
@@ -379,18 +380,25 @@ def test_too_late_says_why() -> None:
 
 @pytest.mark.parametrize("data", [b"", sent(text("a", fin=False)), sent(text("a"))[:-1]])
 def test_the_end_without_a_close(data: bytes) -> None:
-    """Is a loss, wherever it comes; RFC 6455 calls it 1006."""
+    """Is a loss, wherever it comes; RFC 6455 calls it 1006."""  # WebSocket E4, E8
     transcript = feed(server(), [data, EOF])
-    assert isinstance(error_of(transcript), ConnectionLost)
+    error = error_of(transcript)
+    assert isinstance(error, AbnormalClosure)
+    assert isinstance(error, ConnectionLost)
+    assert (error.code, error.sent) == (1006, None)
+    assert transcript.machine.close_received is None
     assert transcript.output == b""
     assert transcript.machine.finished
 
 
 def test_the_end_without_an_answer_to_our_close() -> None:
-    """Is a loss as well."""
+    """Is a loss as well; what was said is told."""
     connection = server()
-    connection.send(Close(), 0)
-    assert isinstance(error_of(feed(connection, [EOF])), ConnectionLost)
+    connection.send(Close(4000, "why"), 0)
+    error = error_of(feed(connection, [EOF]))
+    assert isinstance(error, AbnormalClosure)
+    assert error.sent == connection.close_sent == Close(4000, "why")
+    assert "4000" in str(error)
 
 
 def test_messages_come_before_a_loss() -> None:
@@ -474,6 +482,14 @@ def test_sizes_are_limited(limits: Limits, limit: str, frames: list[Frame]) -> N
     assert error.limit == limit
     (words,) = seen(transcript.output)
     assert words.payload[:2] == (1009).to_bytes(2, "big")
+
+
+def test_a_close_behind_a_full_backlog_is_answered() -> None:
+    """As soon as everything before it was taken, without another look."""
+    connection = server()
+    connection.receive(sent(*[text("x")] * 256, close()), 0)
+    assert len(connection._events) == 256
+    assert events(connection) == [Text("x")] * 256 + [Close(1000)]
 
 
 # Time.

@@ -25,21 +25,21 @@ from tests.websocket.peer import more, text
 def test_text_fails_at_the_first_impossible_byte(fragments: list[bytes], error_at: int) -> None:
     """Not when the message is complete: others may follow for ever."""
     assembly = Assembly()
-    assert assembly.add(text(b"", fin=False)) is None
+    assert assembly.add(text(b"", fin=False), 0) is None
     *valid, last = [more(payload, fin=False) for payload in fragments]
     for fragment in valid:
-        assert assembly.add(fragment) is None
+        assert assembly.add(fragment, 0) is None
     with pytest.raises(RemoteProtocolError, match=f"at byte {error_at}$") as caught:
-        assembly.add(last)
+        assembly.add(last, 0)
     assert caught.value.code == 1007
 
 
 def test_text_must_not_end_within_a_character() -> None:
     """The last fragment has nothing to wait for."""
     assembly = Assembly()
-    assert assembly.add(text(b"\xe2\x82", fin=False)) is None
+    assert assembly.add(text(b"\xe2\x82", fin=False), 0) is None
     with pytest.raises(RemoteProtocolError, match="at byte 0"):
-        assembly.add(more(b""))
+        assembly.add(more(b""), 0)
 
 
 def test_whole_text_is_checked_the_same() -> None:
@@ -53,10 +53,10 @@ def test_whole_text_is_checked_the_same() -> None:
 def test_messages_do_not_mix() -> None:
     """Bytes are not checked; one message after the other begins anew."""
     assembly = Assembly()
-    assert assembly.add(Frame(Opcode.BINARY, b"\xff", fin=False)) is None
-    assert assembly.add(more(b"\x00")) == Binary(b"\xff\x00")
-    assert assembly.add(text("a", fin=False)) is None
-    assert assembly.add(more("b")) == Text("ab")
+    assert assembly.add(Frame(Opcode.BINARY, b"\xff", fin=False), 0) is None
+    assert assembly.add(more(b"\x00"), 0) == Binary(b"\xff\x00")
+    assert assembly.add(text("a", fin=False), 0) is None
+    assert assembly.add(more("b"), 0) == Text("ab")
 
 
 @pytest.mark.parametrize(

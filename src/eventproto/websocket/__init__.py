@@ -13,9 +13,9 @@ those who need nothing but frames::
     server.receive(client.next_output(), now=0.0)
     print(server.next_event())  # Text(text='hello')
 
-A connection takes what it reports: `Text`, `Binary`, `Ping`, `Pong` and `Close` are events and
-commands. Pings are answered, fragments are joined, masks come and go, silent peers are asked for
-a sign of life, and slow ones are not waited for; all that an application does is talk.
+A connection takes what it reports: `Text`, `Binary`, `Fragment`, `Ping`, `Pong` and `Close` are
+events and commands. Pings are answered, fragments are joined, masks come and go, silent peers are
+asked for a sign of life, and slow ones are not waited for; all that an application does is talk.
 
 Where the specification leaves a choice, this package has decided:
 
@@ -26,26 +26,45 @@ Where the specification leaves a choice, this package has decided:
   says so, also within an unfinished frame.
 - Messages that arrive after this side has sent its Close are still delivered.
 - When Pings come faster than Pongs can be written, only the newest are answered.
-- Extensions are neither offered nor accepted yet.
+- Messages are compressed (permessage-deflate, RFC 7692) if that is asked for with `Deflate`. It is
+  not the default: it costs each message time and each connection memory, on both sides, and tells
+  an attacker who can choose a part of a message about the rest of it.
 """
 
-from eventproto.websocket._close import CloseCode
+from eventproto.websocket._attempt import Attempt
+from eventproto.websocket._close import AbnormalClosure, CloseCode
 from eventproto.websocket._connection import Connection, Role
-from eventproto.websocket._events import Binary, Close, Opened, Ping, Pong, Sendable, Text
+from eventproto.websocket._deflate import Deflate
+from eventproto.websocket._events import (
+    Binary,
+    Close,
+    Fragment,
+    Opened,
+    Ping,
+    Pong,
+    Requested,
+    Sendable,
+    Text,
+)
 from eventproto.websocket._frames import Frame, FrameDecoder, Opcode, encode_frame
 from eventproto.websocket._handshake import ClientHandshake, accept, connect
 from eventproto.websocket._limits import Limits
 from eventproto.websocket._mask import apply_mask
 from eventproto.websocket._opening import ClientConnection, ServerConnection
+from eventproto.websocket._reconnection import Reconnection, RetryPolicy, is_transient
 from eventproto.websocket._states import State
 
 __all__ = [
+    "AbnormalClosure",
+    "Attempt",
     "Binary",
     "ClientConnection",
     "ClientHandshake",
     "Close",
     "CloseCode",
     "Connection",
+    "Deflate",
+    "Fragment",
     "Frame",
     "FrameDecoder",
     "Limits",
@@ -53,6 +72,9 @@ __all__ = [
     "Opened",
     "Ping",
     "Pong",
+    "Reconnection",
+    "Requested",
+    "RetryPolicy",
     "Role",
     "Sendable",
     "ServerConnection",
@@ -62,4 +84,5 @@ __all__ = [
     "apply_mask",
     "connect",
     "encode_frame",
+    "is_transient",
 ]

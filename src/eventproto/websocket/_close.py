@@ -5,10 +5,10 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
-from eventproto._errors import LocalProtocolError, RemoteProtocolError
+from eventproto._errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
 from eventproto.websocket._events import Close
 
-__all__ = ["CloseCode", "decode_close", "encode_close", "last_words"]
+__all__ = ["AbnormalClosure", "CloseCode", "decode_close", "encode_close", "last_words"]
 
 
 class CloseCode(IntEnum):
@@ -35,6 +35,21 @@ class CloseCode(IntEnum):
     UNAUTHORIZED = 3000
     FORBIDDEN = 3003
     TIMEOUT = 3008
+
+
+class AbnormalClosure(ConnectionLost):
+    """The connection ended, and the peer had not said Close; RFC 6455 calls that 1006.
+
+    Attributes:
+        code: 1006, which is never on the wire.
+        sent: The Close of this side that the peer has not answered, or None.
+    """
+
+    def __init__(self, sent: Close | None = None) -> None:
+        behind = "" if sent is None else f", after this side had sent one with code {sent.code}"
+        super().__init__(f"the peer ended the connection without a Close (1006){behind}")
+        self.code = CloseCode.ABNORMAL_CLOSURE
+        self.sent = sent
 
 
 _SENDABLE: Final = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})

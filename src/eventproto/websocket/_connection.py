@@ -15,17 +15,28 @@ from eventproto._errors import (
     ClosedError,
     ConnectionLost,
     EventprotoError,
+    LimitExceeded,
     LocalProtocolError,
     PeerTimeout,
 )
 from eventproto._event import Event, Message
 from eventproto._machine import EOF, Chunk, End, Machine
 from eventproto._retry import Entropy
-from eventproto.websocket._close import CloseCode, decode_close, encode_close, last_words
-from eventproto.websocket._events import Binary, Close, Ping, Pong, Sendable, Text
-from eventproto.websocket._frames import FrameDecoder, Opcode, encode_frame
+from eventproto.websocket._allowance import Allowance
+from eventproto.websocket._close import (
+    AbnormalClosure,
+    CloseCode,
+    decode_close,
+    encode_close,
+    last_words,
+)
+from eventproto.websocket._deflate import Decompressor, Deflate
+from eventproto.websocket._events import Binary, Close, Fragment, Ping, Pong, Sendable, Text
+from eventproto.websocket._frames import FrameDecoder, Opcode
 from eventproto.websocket._limits import Limits
-from eventproto.websocket._messages import Assembly, carriage, decode_text
+from eventproto.websocket._messages import Assembly, Passage, carriage, decode_text
+from eventproto.websocket._outgoing import Outgoing, checked, encoded
+from eventproto.websocket._pings import Pings
 from eventproto.websocket._states import TRANSITIONS, State, Step
 
 __all__ = ["Connection", "Role"]
@@ -44,26 +55,35 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
     """One end of a WebSocket, after the opening handshake.
 
     It reports `Text`, `Binary`, `Ping`, `Pong`, at most one `Close`, and at the end `Closed`.
-    Messages are whole; fragments are joined. Each Ping is answered at once. The peer's Close is
-    answered when the application has taken what came before it and asks for more, so that it can
-    still answer that; in the same way, a violation is answered with a Close of its code.
+    Messages are whole, and fragments are joined, unless fragments are asked for. Each Ping is
+    answered at once. The peer's Close is answered when the application has taken what came before
+    it and asks for more, so that it can still answer that; in the same way, a violation is
+    answered with a Close of its code.
 
     `Closed` has no error if both sides have said Close. Else it has `RemoteProtocolError`, with
-    the close code that the peer was told; `ConnectionLost`, which RFC 6455 calls 1006; or
+    the close code that the peer was told; `AbnormalClosure`, which RFC 6455 calls 1006; or
     `PeerTimeout`.
 
     It takes these events as commands too, for short a string or bytes, and a `Message`: as text
     if its content type says that it is and it is UTF-8, else as bytes; its other attributes do
-    not travel. `End` is a Close with code 1000, or 1001 if this side is going away.
+    not travel. A message may be sent as several `Fragment`, of which the last one has `fin`; until
+    then no other message can be sent. `End` is a Close with code 1000, or 1001 if this side is
+    going away.
 
     Args:
         role: Which end this is.
         subprotocol: What was agreed on in the opening handshake.
+        compression: Likewise; None for none.
+        fragments: Whether messages are reported as they come, each as one or several `Fragment`,
+            instead of whole. Nothing of them is held then, so `Limits.message_size` may be large.
         limits: How much, and how slowly, the peer may send.
         entropy: Where masking keys come from. They must be unpredictable (RFC 6455, 10.3).
 
     Attributes:
         subprotocol: What was agreed on in the opening handshake, or None.
+        compression: Likewise.
+        close_received: What the peer has said in its Close, or None.
+        close_sent: What this side has said in its own, or None.
     """
 
     def __init__(
@@ -71,29 +91,71 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
         role: Role,
         *,
         subprotocol: str | None = None,
+        compression: Deflate | None = None,
+        fragments: bool = False,
         limits: Limits = Limits(),
         entropy: Entropy = os.urandom,
     ) -> None:
-        super().__init__()
+        super().__init__(max_backlog=limits.backlog)
         self.subprotocol = subprotocol
+        self.compression = compression
+        self.close_received: Close | None = None
+        self.close_sent: Close | None = None
         self._role = role
         self._limits = limits
         self._entropy = entropy
         self._state = State.OPEN
-        self._decoder = FrameDecoder(masked=role is Role.SERVER, limits=limits)
-        self._assembly = Assembly()
+        # What comes.
+        self._decoder = FrameDecoder(
+            masked=role is Role.SERVER, rsv1=compression is not None, limits=limits
+        )
+        decompressor = None if compression is None else Decompressor(compression, limits)
+        self._incoming = Passage(decompressor) if fragments else Assembly(decompressor)
+        # Which frames are whole messages: the fast way round what takes them apart.
+        plain = compression is None and not fragments
+        self._whole = (_TEXT, _BINARY) if plain else (None, None)
+        self._unread = 0  # bytes that came since the application had nothing to take
+        self._controls = Allowance(limits.control_rate)
         self._ended = False  # whether the wire has brought EOF
+        # What goes.
+        self._outgoing = Outgoing(
+            compression=compression, entropy=entropy if role is Role.CLIENT else None
+        )
         self._pongs: deque[bytes] = deque(maxlen=limits.pongs)
-        self._heard = 0.0  # when the peer sent something
-        self._asked = 0.0  # when this machine sent a Ping of its own
-        self._keepalive: bytes | None = None  # what that carried
-        self._close_received: Close
+        self._pings = Pings()
+        # When.
+        self._heard = 0.0  # the peer sent something
+        self._asked = 0.0  # this machine sent a Ping of its own
+        self._talked = 0.0  # a message went either way, or a part of one
         self._error: EventprotoError | None = None
 
     @property
     def state(self) -> State:
         """Where the connection stands."""
         return self._state
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds between a Ping and its Pong, the last time that one was answered; None before.
+
+        Silent peers are sent Pings by the machine; an application may send more of them.
+        """
+        return self._pings.latency
+
+    def awaits_pong(self, payload: bytes) -> bool:
+        """Whether a Ping with this payload was sent, and may still be answered."""
+        return self._pings.waiting(payload)
+
+    @property
+    def ending(self) -> bool:
+        """Whether nothing more is read, which may not have been reported yet."""
+        return self._failure is not None or self._state not in _READING
+
+    @property
+    @override
+    def backlog(self) -> int:
+        """Events that nobody has taken, and what they came in: 16 KiB count as another one."""
+        return super().backlog + (self._unread // _EVENT_SIZE if self._events else 0)
 
     # What the application sends.
 
@@ -104,19 +166,24 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
             raise ClosedError(msg, reason=self._error)
         match command:
             case str():
-                self._write(_TEXT, _encoded(command))
+                self._say(_TEXT, encoded(command))
             case bytes():
-                self._write(_BINARY, command)
+                self._say(_BINARY, command)
             case Text():
-                self._write(_TEXT, _encoded(command.text))
+                self._say(_TEXT, encoded(command.text))
             case Binary():
-                self._write(_BINARY, _checked(command.data))
+                self._say(_BINARY, checked(command.data))
             case Message():
                 self._on_send(carriage(command))
+            case Fragment(str() as text, fin):
+                self._go_on(_TEXT, encoded(text), fin=fin)
+            case Fragment(data, fin):
+                self._go_on(_BINARY, checked(data), fin=fin)
             case Ping():
-                self._write(Opcode.PING, _checked(command.payload))
+                self._write(Opcode.PING, checked(command.payload))
+                self._pings.sent(command.payload, self._now)
             case Pong():
-                self._write(Opcode.PONG, _checked(command.payload))
+                self._write(Opcode.PONG, checked(command.payload))
             case Close():
                 self._send_close(command)
             case End():
@@ -126,12 +193,20 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
                 msg = f"a WebSocket is not told {command!r}"
                 raise LocalProtocolError(msg)
 
+    def _say(self, opcode: Opcode, payload: bytes) -> None:
+        self._outputs.append(self._outgoing.message(opcode, payload))
+        self._talked = self._now
+
+    def _go_on(self, opcode: Opcode, payload: bytes, *, fin: bool) -> None:
+        self._outputs.append(self._outgoing.fragment(opcode, payload, fin=fin))
+        self._talked = self._now
+
     def _write(self, opcode: Opcode, payload: bytes) -> None:
-        key = self._entropy(4) if self._role is Role.CLIENT else None
-        self._outputs.append(encode_frame(opcode, payload, key=key))
+        self._outputs.append(self._outgoing.frame(opcode, payload))
 
     def _send_close(self, close: Close) -> None:
         self._write(Opcode.CLOSE, encode_close(close))
+        self.close_sent = close
         self._step(Step.SEND_CLOSE)
         self._advance()
 
@@ -139,8 +214,9 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
 
     @override
     def _on_start(self) -> None:
-        self._heard = self._now
+        self._heard = self._talked = self._now
         self._watch()
+        self._look_idle()
 
     @override
     def _on_receive(self, data: Chunk) -> None:
@@ -149,23 +225,31 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
         elif self._state in _READING:
             self._decoder.feed(data)
             self._heard = self._now
+            self._unread = self._unread + len(data) if self._events else len(data)
 
     @override
     def _parse(self) -> bool:
         if self._state in _READING:
-            room = self._max_backlog - len(self._events)
+            # One by one where each may become large.
+            room = 1 if self.compression else self._max_backlog - len(self._events)
             frames = self._decoder.frames(room)
+            whole_text, whole_binary = self._whole
+            controls = 0
             for frame in frames:
                 opcode, payload, fin, _ = frame
-                if opcode is _TEXT and fin:
+                if opcode is whole_text and fin:
                     self._events.append(Text(decode_text(payload)))
-                elif opcode is _BINARY and fin:
+                elif opcode is whole_binary and fin:
                     self._events.append(Binary(payload))
-                elif opcode < Opcode.CLOSE:
-                    if (message := self._assembly.add(frame)) is not None:
-                        self._events.append(message)
+                elif opcode < _CONTROL:
+                    if (event := self._incoming.add(frame, self._now)) is not None:
+                        self._events.append(event)
+                    self._unread += self._incoming.inflated
                 else:
+                    controls += 1
                     self._on_control(opcode, payload)
+            if controls < len(frames):
+                self._talked = self._now
             if self._decoder.error is not None:
                 raise self._decoder.error
             if len(frames) == room:
@@ -175,29 +259,35 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
         return False
 
     def _on_control(self, opcode: Opcode, payload: bytes) -> None:
+        if opcode is Opcode.CLOSE:
+            self.close_received = decode_close(payload)
+            self._step(Step.RECEIVE_CLOSE)
+            return
+        if not self._controls.take(1, self._now):
+            msg = f"more Pings and Pongs than {self._limits.control_rate} within a second"
+            raise LimitExceeded(msg, code=CloseCode.POLICY_VIOLATION, limit="control_rate")
         if opcode is Opcode.PING:
             self._pongs.append(payload)
             self._events.append(Ping(payload))
-        elif opcode is Opcode.CLOSE:
-            self._close_received = decode_close(payload)
-            self._step(Step.RECEIVE_CLOSE)
-        elif payload != self._keepalive:
+        elif not self._pings.answered(payload, self._now):
             self._events.append(Pong(payload))
 
     def _on_end(self) -> None:
         if self._state is State.DISCONNECTING:
             self._close(self._error)
         else:
-            self._fail(ConnectionLost("the peer ended the connection without a Close (1006)"))
+            self._fail(AbnormalClosure(self.close_sent))
 
     @override
     def next_event(self) -> Event | None:
         if self._events:
             return self._events.popleft()
-        if self._state is State.CLOSE_RECEIVED:
+        event = super().next_event()
+        if event is None and self._state is State.CLOSE_RECEIVED and self.close_received:
             # Only now: the application has had its chance to answer all that came before.
-            self._send_close(Close(self._close_received.code))
-        return super().next_event()
+            self._send_close(Close(self.close_received.code))
+            event = super().next_event()
+        return event
 
     @override
     def next_output(self) -> Chunk | None:
@@ -214,6 +304,8 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
             self._watch()
         elif timer is _Timer.PONG:
             self._on_pong_due()
+        elif timer is _Timer.IDLE:
+            self._look_idle()
         elif self._state is State.CLOSE_SENT:
             msg = f"the peer did not answer a Close in {self._limits.close_time} seconds"
             self._close(PeerTimeout(msg))
@@ -227,9 +319,21 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
             self._timers.set(_Timer.PING, due)
         elif due <= self._now:
             self._asked = self._now
-            self._keepalive = self._entropy(4)
-            self._write(Opcode.PING, self._keepalive)
+            payload = self._entropy(4)
+            self._write(Opcode.PING, payload)
+            self._pings.sent(payload, self._now, own=True)
             self._timers.set(_Timer.PONG, self._now + self._limits.ping_timeout)
+
+    def _look_idle(self) -> None:
+        """Close if no message has gone either way for long, else look again when that may be."""
+        # With a backlog, the application is the slow one, and what makes it busy is no silence.
+        since = self._now if self.backlog else self._talked
+        due = since + self._limits.idle_time
+        if due <= self._now:
+            reason = f"no message for {self._limits.idle_time} seconds"
+            self._send_close(Close(CloseCode.GOING_AWAY, reason))
+        elif due < math.inf:
+            self._timers.set(_Timer.IDLE, due)
 
     def _on_pong_due(self) -> None:
         # With a backlog, the application is the slow one: what the peer sent may be still unread.
@@ -245,7 +349,8 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
             self._close(error)
             return
         if self._state is State.OPEN:
-            self._write(Opcode.CLOSE, encode_close(last_words(error)))
+            self.close_sent = last_words(error)
+            self._write(Opcode.CLOSE, encode_close(self.close_sent))
         self._error = error
         self._step(Step.FAIL)
         self._advance()
@@ -254,8 +359,8 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
         self._state = TRANSITIONS[self._state, step]
         self._timers.clear()
         if self._state is State.DISCONNECTING:
-            if step is not Step.FAIL:
-                self._events.append(self._close_received)
+            if step is not Step.FAIL and self.close_received:
+                self._events.append(self.close_received)
             if self._role is Role.SERVER:
                 self._outputs.append(EOF)
         if self._state in {State.CLOSE_SENT, State.DISCONNECTING}:
@@ -268,6 +373,7 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
 
 
 class _Timer(Enum):
+    IDLE = "nobody has said anything"
     PING = "the peer has been silent"
     PONG = "a Ping waits for an answer"
     CLOSE = "a Close waits for an answer, or for the end of the stream"
@@ -276,25 +382,10 @@ class _Timer(Enum):
 # Under names of their own because these are looked up for each frame.
 _TEXT: Final = Opcode.TEXT
 _BINARY: Final = Opcode.BINARY
+_CONTROL: Final = Opcode.CLOSE
+
+_EVENT_SIZE: Final = 16 * 1024  # bytes that came which count as an event
 
 # Tuples, because members of an enumeration are slow to hash.
 _SENDING: Final = (State.OPEN, State.CLOSE_RECEIVED)
 _READING: Final = (State.OPEN, State.CLOSE_SENT)
-
-
-def _encoded(text: str) -> bytes:
-    if not isinstance(text, str):
-        msg = f"Text is a string, not {type(text).__name__}"
-        raise LocalProtocolError(msg)
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        msg = f"the text has half of a surrogate pair at index {error.start}"
-        raise LocalProtocolError(msg) from error
-
-
-def _checked(data: bytes) -> bytes:
-    if not isinstance(data, bytes):
-        msg = f"a payload is bytes, not {type(data).__name__}"
-        raise LocalProtocolError(msg)
-    return data

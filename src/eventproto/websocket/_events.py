@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TypeAlias
 
 from typing_extensions import override
@@ -10,7 +11,17 @@ from eventproto._event import Event, Message
 from eventproto._value import value
 from eventproto.http import Request, Response
 
-__all__ = ["Binary", "Close", "Opened", "Ping", "Pong", "Sendable", "Text"]
+__all__ = [
+    "Binary",
+    "Close",
+    "Fragment",
+    "Opened",
+    "Ping",
+    "Pong",
+    "Requested",
+    "Sendable",
+    "Text",
+]
 
 
 @value()
@@ -35,6 +46,22 @@ class Binary(Event):
     def message(self) -> Message:
         """The bytes, with content type `application/octet-stream`."""
         return Message(data=self.data, content_type="application/octet-stream")
+
+
+@value()
+class Fragment(Event):
+    """A part of a message: received, where fragments were asked for, or to be sent.
+
+    The parts of a message follow each other, with nothing but `Ping`, `Pong` and the end between
+    them. How a message is cut means nothing: the network may cut it anew.
+
+    Attributes:
+        data: A string if the message is text, bytes if it is not; the same for all its parts.
+        fin: Whether it is the last part. It may be empty, as others are not.
+    """
+
+    data: str | bytes
+    fin: bool = True
 
 
 @value()
@@ -73,6 +100,19 @@ class Close(Event):
 
 
 @value()
+class Requested(Event):
+    """A client asks for a WebSocket, and waits to be answered.
+
+    Attributes:
+        token: Goes into the answer.
+        request: What it asks.
+    """
+
+    token: Hashable
+    request: Request
+
+
+@value()
 class Opened(Event):
     """The opening handshake is done.
 
@@ -87,5 +127,5 @@ class Opened(Event):
     response: Response
 
 
-Sendable: TypeAlias = Text | Binary | Ping | Pong | Close | Message | str | bytes
+Sendable: TypeAlias = Text | Binary | Fragment | Ping | Pong | Close | Message | str | bytes
 """What an open connection can be told to send."""

@@ -14,6 +14,8 @@ from eventproto._retry import Entropy
 from eventproto._value import value
 from eventproto.http import HandshakeRejected, Headers, Request, Response
 from eventproto.websocket._connection import Connection, Role
+from eventproto.websocket._deflate import Deflate
+from eventproto.websocket._extensions import agree, offer, parse_extensions, settle
 from eventproto.websocket._limits import Limits
 
 __all__ = ["ClientHandshake", "accept", "connect"]
@@ -25,6 +27,8 @@ def connect(
     subprotocols: Sequence[str] = (),
     origin: str | None = None,
     headers: Headers = Headers(),
+    compression: Deflate | None = None,
+    fragments: bool = False,
     limits: Limits = Limits(),
     entropy: Entropy = os.urandom,
 ) -> tuple[Request, ClientHandshake]:
@@ -35,6 +39,8 @@ def connect(
         subprotocols: Those that this side speaks, best first.
         origin: The origin to speak for, as a browser would say it; None for none.
         headers: Further ones, such as `Authorization` or `Cookie`.
+        compression: How messages may be compressed, if the server agrees; None for not at all.
+        fragments: Whether the connection reports messages as they come, as `Fragment`.
         limits: The bounds of the connection.
         entropy: Where the key of the handshake and masking keys come from.
 
@@ -57,9 +63,13 @@ def connect(
     headers += {**_UPGRADE, "Sec-WebSocket-Key": key, "Sec-WebSocket-Version": _VERSION}
     if subprotocols:
         headers += {"Sec-WebSocket-Protocol": ", ".join(subprotocols)}
+    if compression is not None:
+        headers += {"Sec-WebSocket-Extensions": offer(compression)}
     if origin is not None:
         headers += {"Origin": origin}
-    handshake = ClientHandshake(key, tuple(subprotocols), limits, entropy)
+    handshake = ClientHandshake(
+        key, tuple(subprotocols), limits, entropy, compression=compression, fragments=fragments
+    )
     return Request("GET", url, headers), handshake
 
 
@@ -72,12 +82,16 @@ class ClientHandshake:
         subprotocols: Those that were offered.
         limits: The bounds of the connection.
         entropy: Where its masking keys come from.
+        compression: What was offered, or None.
+        fragments: Whether it reports messages as they come.
     """
 
     key: str
     subprotocols: tuple[str, ...]
     limits: Limits
     entropy: Entropy
+    compression: Deflate | None = None
+    fragments: bool = False
 
     def finish(self, response: Response) -> Connection:
         """Take the answer, and return the connection, which begins behind its head.
@@ -88,9 +102,15 @@ class ClientHandshake:
         """
         if (reason := self._objection(response)) is not None:
             raise HandshakeRejected(reason, response=response)
+        try:
+            compression = settle(self.compression, parse_extensions(response.headers))
+        except ValueError as error:
+            raise HandshakeRejected(str(error), response=response) from error
         return Connection(
             Role.CLIENT,
             subprotocol=response.headers.get("Sec-WebSocket-Protocol"),
+            compression=compression,
+            fragments=self.fragments,
             limits=self.limits,
             entropy=self.entropy,
         )
@@ -108,8 +128,6 @@ class ClientHandshake:
             return f"expected Connection: Upgrade, got {headers.get_all('Connection')}"
         if accept != (_accept_for(self.key),):
             return f"Sec-WebSocket-Accept does not answer the key of the request, got {accept}"
-        if extensions := tuple(headers.elements("Sec-WebSocket-Extensions")):
-            return f"extensions that were not offered: {extensions}"
         if len(subprotocols) > 1 or not set(subprotocols) <= set(self.subprotocols):
             return f"expected one subprotocol of {self.subprotocols}, got {subprotocols}"
         return None
@@ -120,6 +138,8 @@ def accept(
     *,
     subprotocols: Sequence[str] = (),
     origins: Sequence[str] | None = None,
+    compression: Deflate | None = None,
+    fragments: bool = False,
     limits: Limits = Limits(),
     entropy: Entropy = os.urandom,
 ) -> tuple[Response, Connection | None]:
@@ -133,6 +153,8 @@ def accept(
         subprotocols: Those that this side speaks, best first.
         origins: Which origins pages may come from whose scripts connect; None for all. A request
             without `Origin` does not come from a browser and is let in.
+        compression: How messages may be compressed, if the client offers it; None for not at all.
+        fragments: Whether the connection reports messages as they come, as `Fragment`.
         limits: The bounds of the connection.
         entropy: Where the payload of Pings comes from.
 
@@ -146,9 +168,12 @@ def accept(
     """
     _check_subprotocols(subprotocols)
     headers = request.headers
+    extensions = parse_extensions(headers)
     refusal = _refusal(request, origins)
     if refusal is not None:
         return refusal, None
+    if extensions is None:
+        return _refused(400, "Sec-WebSocket-Extensions is malformed"), None
     offered = set(headers.elements("Sec-WebSocket-Protocol"))
     subprotocol = next((each for each in subprotocols if each in offered), None)
     answer = Headers(
@@ -156,7 +181,18 @@ def accept(
     )
     if subprotocol is not None:
         answer += {"Sec-WebSocket-Protocol": subprotocol}
-    connection = Connection(Role.SERVER, subprotocol=subprotocol, limits=limits, entropy=entropy)
+    agreed = None
+    if compression is not None and (answered := agree(compression, extensions)) is not None:
+        extension, agreed = answered
+        answer += {"Sec-WebSocket-Extensions": extension}
+    connection = Connection(
+        Role.SERVER,
+        subprotocol=subprotocol,
+        compression=agreed,
+        fragments=fragments,
+        limits=limits,
+        entropy=entropy,
+    )
     return Response(101, answer), connection
 
 
@@ -196,7 +232,7 @@ def _refusal(request: Request, origins: Sequence[str] | None) -> Response | None
         return _refused(400, "there must be one Sec-WebSocket-Key, of 16 bytes in base64")
     if len(set(offered)) < len(offered) or not all(map(_TOKEN, offered)):
         return _refused(400, "Sec-WebSocket-Protocol must have tokens, each of them once")
-    if origins is not None and not set(headers.get_all("Origin")) <= set(origins):
+    if origins is not None and not _lower(headers.get_all("Origin")) <= _lower(origins):
         return _refused(403, "this Origin may not connect")
     return None
 

@@ -9,51 +9,124 @@ from eventproto._errors import RemoteProtocolError
 from eventproto._event import Message
 from eventproto.http import MediaType
 from eventproto.websocket._close import CloseCode
-from eventproto.websocket._events import Binary, Text
+from eventproto.websocket._deflate import Decompressor
+from eventproto.websocket._events import Binary, Fragment, Text
 from eventproto.websocket._frames import Frame, Opcode
 
-__all__ = ["Assembly", "carriage", "decode_text"]
+__all__ = ["Assembly", "Passage", "carriage", "decode_text"]
 
 
-class Assembly:
-    """Joins the fragments of one message after the other.
+class _Incoming:
+    """Takes the fragments of one message after the other, and undoes their compression.
+
+    Args:
+        decompressor: Where compression was agreed on.
+    """
+
+    __slots__ = ("_compressed", "_decompressor", "_text", "inflated")
+
+    def __init__(self, decompressor: Decompressor | None = None) -> None:
+        self._decompressor = decompressor
+        self._text = False
+        self._compressed = False
+        self.inflated = 0
+        """Bytes that were made of the last fragment, if it was compressed."""
+
+    def _open(self, frame: Frame, now: float) -> bytes:
+        """Note what a message is at its first frame; return what the frame carries."""
+        opcode, payload, fin, rsv1 = frame
+        if opcode is not Opcode.CONTINUATION:
+            self._text = opcode is Opcode.TEXT
+            self._compressed = rsv1
+            self.inflated = 0
+        if self._compressed and self._decompressor is not None:
+            payload = self._decompressor.decompress(payload, now, fin=fin)
+            self.inflated = len(payload)
+        return payload
+
+
+class Assembly(_Incoming):
+    """Joins the fragments of messages.
 
     Text is checked as it comes, up to the last byte, so that no more of what cannot be UTF-8 is
     waited for.
     """
 
-    __slots__ = ("_checked", "_payload", "_text")
+    __slots__ = ("_checked", "_payload")
 
-    def __init__(self) -> None:
-        self._text = False
+    def __init__(self, decompressor: Decompressor | None = None) -> None:
+        super().__init__(decompressor)
         self._payload = bytearray()
         self._checked = 0  # how much of the text is known to be characters
 
-    def add(self, frame: Frame) -> Text | Binary | None:
+    def add(self, frame: Frame, now: float) -> Text | Binary | None:
         """Take the next fragment, and return the message if it is the last one.
 
         Raises:
-            RemoteProtocolError: Whatever follows, the text is not UTF-8 (1007).
+            RemoteProtocolError: Whatever follows, the text is not UTF-8, or what was compressed
+                cannot be decompressed (1007).
+            LimitExceeded: As `Decompressor` does.
         """
-        if frame.opcode is not Opcode.CONTINUATION:
-            self._text = frame.opcode is Opcode.TEXT
-        self._payload += frame.payload
+        piece = self._open(frame, now)
+        if frame.fin and frame.opcode is not Opcode.CONTINUATION:
+            return Text(decode_text(piece)) if self._text else Binary(piece)
+        self._payload += piece
         if self._text:
-            self._check(fin=frame.fin)
+            with memoryview(self._payload) as payload, payload[self._checked :] as unchecked:
+                self._checked += _decode(unchecked, fin=frame.fin, at=self._checked)[1]
         if not frame.fin:
             return None
-        payload, self._payload, self._checked = self._payload, bytearray(), 0
-        return Text(payload.decode()) if self._text else Binary(bytes(payload))
+        whole, self._payload, self._checked = self._payload, bytearray(), 0
+        return Text(whole.decode()) if self._text else Binary(bytes(whole))
 
-    def _check(self, *, fin: bool) -> None:
-        with memoryview(self._payload) as payload:
-            try:
-                self._checked += utf_8_decode(payload[self._checked :], "strict", fin)[1]
-            except UnicodeDecodeError as error:
-                raise _not_text(self._checked + error.start) from error
-            # Half of a surrogate pair: Python waits for its third byte before it says no.
-            if b"\xed\xa0" <= bytes(payload[self._checked : self._checked + 2]) <= b"\xed\xbf":
-                raise _not_text(self._checked)
+
+class Passage(_Incoming):
+    """Passes fragments on as they come, text cut between characters."""
+
+    __slots__ = ("_at", "_rest")
+
+    def __init__(self, decompressor: Decompressor | None = None) -> None:
+        super().__init__(decompressor)
+        self._rest = b""  # the beginning of a character
+        self._at = 0  # where in the message
+
+    def add(self, frame: Frame, now: float) -> Fragment | None:
+        """Take the next fragment, and return what it adds to its message, or ends of it.
+
+        Raises:
+            RemoteProtocolError: As `Assembly` does.
+            LimitExceeded: Likewise.
+        """
+        piece = self._open(frame, now)
+        data: str | bytes = piece
+        if self._text:
+            piece = self._rest + piece
+            data, size = _decode(piece, fin=frame.fin, at=self._at)
+            self._rest, self._at = piece[size:], self._at + size
+        if frame.fin:
+            self._at = 0
+        return Fragment(data, frame.fin) if data or frame.fin else None
+
+
+def _decode(data: bytes | memoryview, *, fin: bool, at: int) -> tuple[str, int]:
+    """The whole characters in this, and how many bytes they are.
+
+    Args:
+        data: Begins with a character.
+        fin: Whether it ends with one, too.
+        at: Where it stands in its message.
+
+    Raises:
+        RemoteProtocolError: Whatever follows, it is not UTF-8 (1007).
+    """
+    try:
+        text, size = utf_8_decode(data, "strict", fin)
+    except UnicodeDecodeError as error:
+        raise _not_text(at + error.start) from error
+    # Half of a surrogate pair: Python waits for its third byte before it says no.
+    if b"\xed\xa0" <= bytes(data[size : size + 2]) <= b"\xed\xbf":
+        raise _not_text(at + size)
+    return text, size
 
 
 def decode_text(payload: bytes) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Sequence
 from typing_extensions import override
 
 from eventproto import http
+from eventproto._answer import Accept
 from eventproto._errors import LocalProtocolError, PeerTimeout
 from eventproto._event import Event
 from eventproto._layered import Layered
@@ -15,14 +16,15 @@ from eventproto._machine import End
 from eventproto._retry import Entropy
 from eventproto.http import Call, Headers, Request, Response, Result
 from eventproto.websocket._connection import Connection
-from eventproto.websocket._events import Opened, Sendable
+from eventproto.websocket._deflate import Deflate
+from eventproto.websocket._events import Opened, Requested, Sendable
 from eventproto.websocket._handshake import accept, connect
 from eventproto.websocket._limits import Limits
 
 __all__ = ["ClientConnection", "ServerConnection"]
 
 
-class _Opening(Layered[Sendable | End]):
+class _Opening(Layered[Sendable | Accept | Result | End]):
     """A connection that is HTTP until both sides have agreed on a WebSocket."""
 
     def __init__(self, inner: http.ClientConnection | http.ServerConnection) -> None:
@@ -30,7 +32,7 @@ class _Opening(Layered[Sendable | End]):
         self._http = inner
 
     @override
-    def _on_send(self, command: Sendable | End) -> None:
+    def _on_send(self, command: Sendable | Accept | Result | End) -> None:
         if self._inner is self._http and not isinstance(command, End):
             msg = "nothing can be sent before Opened has been reported"
             raise LocalProtocolError(msg)
@@ -53,6 +55,8 @@ class ClientConnection(_Opening):
         subprotocols: Those that this side speaks, best first.
         origin: The origin to speak for, as a browser would say it; None for none.
         headers: Further ones, such as `Authorization` or `Cookie`.
+        compression: How messages may be compressed, if the server agrees; None for not at all.
+        fragments: Whether messages are reported as they come, as `Fragment`.
         limits: The bounds of the handshake and the connection.
         entropy: Where the key of the handshake and masking keys come from.
 
@@ -67,6 +71,8 @@ class ClientConnection(_Opening):
         subprotocols: Sequence[str] = (),
         origin: str | None = None,
         headers: Headers = Headers(),
+        compression: Deflate | None = None,
+        fragments: bool = False,
         limits: Limits = Limits(),
         entropy: Entropy = os.urandom,
     ) -> None:
@@ -77,6 +83,8 @@ class ClientConnection(_Opening):
             subprotocols=subprotocols,
             origin=origin,
             headers=headers,
+            compression=compression,
+            fragments=fragments,
             limits=limits,
             entropy=entropy,
         )
@@ -107,10 +115,17 @@ class ServerConnection(_Opening):
     From then on it takes and reports what `Connection` does; before that, only `End`. A request
     that is refused is answered, as `accept` says, and the client may ask again.
 
+    If it is to `ask` its application first, each request is reported as a `Requested`, which is
+    answered with `Accept`, or `Result` with any other response than 101. What `accept` refuses is
+    refused whatever the application says.
+
     Args:
+        ask: Whether the application decides on each request.
         secure: Whether the connection came over TLS.
         subprotocols: Those that this side speaks, best first.
         origins: Which origins pages may come from whose scripts connect; None for all.
+        compression: How messages may be compressed, if the client offers it; None for not at all.
+        fragments: Whether messages are reported as they come, as `Fragment`.
         limits: The bounds of the handshake and the connection.
         entropy: Where the payload of Pings comes from.
     """
@@ -118,32 +133,70 @@ class ServerConnection(_Opening):
     def __init__(
         self,
         *,
+        ask: bool = False,
         secure: bool = False,
         subprotocols: Sequence[str] = (),
         origins: Sequence[str] | None = None,
+        compression: Deflate | None = None,
+        fragments: bool = False,
         limits: Limits = Limits(),
         entropy: Entropy = os.urandom,
     ) -> None:
         time = limits.open_time
         http_limits = http.Limits(idle_time=time, request_time=time)
         super().__init__(http.ServerConnection(secure=secure, limits=http_limits))
+        self._ask = ask
         self._subprotocols = subprotocols
         self._origins = origins
+        self._compression = compression
+        self._fragments = fragments
         self._limits = limits
         self._entropy = entropy
+        self._asked: Call | None = None  # what the application has to decide on
+
+    @override
+    def _on_send(self, command: Sendable | Accept | Result | End) -> None:
+        if isinstance(command, Accept | Result):
+            self._decide(command)
+        else:
+            super()._on_send(command)
+
+    def _decide(self, decision: Accept | Result) -> None:
+        call = self._asked
+        if call is None or call.token != decision.token:
+            msg = f"no request {decision.token!r} waits for an answer"
+            raise LocalProtocolError(msg)
+        if isinstance(decision, Accept):
+            self._accept(call)
+            return
+        response = decision.outcome
+        if not isinstance(response, Response) or response.status == 101 or decision.more:
+            msg = f"a request is refused with a whole response, and not with 101, got {decision!r}"
+            raise LocalProtocolError(msg)
+        self._inner.send(decision, self._now)
+        self._asked = None
 
     @override
     def _on_inner_event(self, event: Event) -> None:
         if not isinstance(event, Call):
             super()._on_inner_event(event)
-            return
+        elif self._ask:
+            self._asked = event
+            self._events.append(Requested(event.token, event.request))
+        else:
+            self._accept(event)
+
+    def _accept(self, call: Call) -> None:
         response, connection = accept(
-            event.request,
+            call.request,
             subprotocols=self._subprotocols,
             origins=self._origins,
+            compression=self._compression,
+            fragments=self._fragments,
             limits=self._limits,
             entropy=self._entropy,
         )
-        self._inner.send(Result(event.token, response), self._now)
+        self._asked = None
+        self._inner.send(Result(call.token, response), self._now)
         if connection is not None:
-            self._open(connection, event.request, response)
+            self._open(connection, call.request, response)
