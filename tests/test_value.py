@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventproto._value import EMPTY, FrozenMapping, value
+from eventproto._value import EMPTY, FrozenMapping, constructor, value
 
 
 @value()
@@ -92,6 +92,32 @@ def test_the_constructor_is_a_usual_one() -> None:
             Point(*arguments, **keywords)
     assert [*inspect.signature(Point).parameters] == ["x", "y"]
     assert inspect.signature(Labelled).parameters["label"].kind is inspect.Parameter.KEYWORD_ONLY
+
+
+@given(st.integers(), st.integers())
+def test_the_cheaper_constructor_makes_the_same(x: int, y: int) -> None:
+    """In class, fields, hash, and in that nobody can change it."""
+    point = constructor(Point)(x, y)
+    assert type(point) is Point
+    assert point == Point(x, y)
+    assert hash(point) == hash(Point(x, y))
+    assert pickle.loads(pickle.dumps(point)) == copy.deepcopy(point) == point
+    for name in ("x", "z", "__class__"):
+        with pytest.raises((FrozenInstanceError, TypeError)):
+            setattr(point, name, 2)
+
+
+def test_the_cheaper_constructor_takes_the_same() -> None:
+    """Defaults, keywords, fields of a base, and what `__post_init__` refuses."""
+    assert constructor(Point)(1) == Point(1)
+    assert constructor(Point)(y=1, x=3) == Point(3, 1)
+    assert constructor(Labelled)(1, label="a") == Labelled(1, label="a")
+    assert constructor(Nothing)() == Nothing()
+    assert constructor(Named)(name="B") == Named(name="b")
+    with pytest.raises(ValueError):
+        constructor(Named)(name="")
+    with pytest.raises(TypeError, match=r"Point\.__init__"):
+        constructor(Point)()  # type: ignore[call-arg]
 
 
 def test_keyword_only() -> None:

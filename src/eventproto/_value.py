@@ -11,12 +11,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any, Final, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from typing_extensions import dataclass_transform, override
 
-__all__ = ["EMPTY", "FrozenMapping", "value"]
+__all__ = ["EMPTY", "FrozenMapping", "constructor", "value"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -39,17 +40,38 @@ def value(*, kw_only: bool = False) -> Callable[[type[T]], type[T]]:
     return build
 
 
+def constructor(cls: Callable[P, T]) -> Callable[P, T]:
+    """Make a cheaper way to make values of a class, for a loop where that decides.
+
+    It takes what the class takes. What it calls is a mutable twin of the class, which fills its
+    slots at the full speed of the interpreter, and then becomes the real thing: another quarter
+    of the price is gone.
+    """
+    known: Any = cls
+    body = [f"self.{each.name} = {each.name}" for each in fields(known)]
+    init = _init(known, [*body, "self.__class__ = cls"], {"cls": known})
+    twin = type(
+        known.__name__,
+        known.__bases__,
+        {"__slots__": known.__slots__, "__init__": init, "__setattr__": object.__setattr__},
+    )
+    return cast("Callable[P, T]", twin)
+
+
 def _slot_init(cls: type[Any]) -> Callable[..., None]:
-    closure: dict[str, object] = {}
+    setters = {f"_set_{each.name}": getattr(cls, each.name).__set__ for each in fields(cls)}
+    body = [f"_set_{each.name}(self, {each.name})" for each in fields(cls)]
+    return _init(cls, body, setters)
+
+
+def _init(cls: type[Any], body: list[str], closure: dict[str, Any]) -> Callable[..., None]:
+    """Make an `__init__` that takes the fields of a class, out of lines that put them away."""
     positional: list[str] = []
     keyword: list[str] = []
-    body: list[str] = []
     for each in fields(cls):
-        closure[f"_set_{each.name}"] = getattr(cls, each.name).__set__
-        body.append(f"_set_{each.name}(self, {each.name})")
         (keyword if each.kw_only else positional).append(_parameter(each, closure))
     if hasattr(cls, "__post_init__"):
-        body.append("self.__post_init__()")
+        body = [*body, "self.__post_init__()"]
     parameters = ["self", *positional, *(["*", *keyword] if keyword else [])]
     source = (
         f"def make({', '.join(closure)}):\n"
