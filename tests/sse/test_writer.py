@@ -1,7 +1,8 @@
-"""The encoder: what it writes is read back equal, and what would not be is refused."""
+"""The encoder: what it writes is read back equal up to line ends of text, or it is refused."""
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from datetime import UTC, datetime
 from typing import Any
@@ -10,10 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventproto import EventprotoError, LocalProtocolError, Message
+from eventproto import Event, EventprotoError, LocalProtocolError, Message
 from eventproto.sse import Comment, Decoder, RetryChanged, Sendable, ServerSentEvent, encode
-from eventproto.strategies._messages import messages
-from eventproto.strategies._sse import server_sent_events, unsendable_sse_events
+from eventproto.strategies import (
+    messages,
+    sendable_sse_events,
+    server_sent_events,
+    unsendable_sse_events,
+)
 from tests.sse.reference import read
 
 
@@ -23,7 +28,12 @@ from tests.sse.reference import read
         (ServerSentEvent("a"), b"data: a\n\n"),
         (ServerSentEvent("a\nb"), b"data: a\ndata: b\n\n"),  # SSE I2
         (ServerSentEvent("a\x0b\x85\u2028b"), "data: a\x0b\x85\u2028b\n\n".encode()),  # SSE I2
+        (ServerSentEvent("a\rb"), b"data: a\ndata: b\n\n"),  # SSE I2, I11
+        (ServerSentEvent("a\r\nb"), b"data: a\ndata: b\n\n"),  # SSE I2, I11
+        (ServerSentEvent("a\n\r\n\rb"), b"data: a\ndata: \ndata: \ndata: b\n\n"),  # SSE I2
+        (ServerSentEvent("a\r\rid: 1"), b"data: a\ndata: \ndata: id: 1\n\n"),  # SSE I2, I5
         (ServerSentEvent("a\n"), b"data: a\ndata: \n\n"),  # SSE I3
+        (ServerSentEvent("\r\n"), b"data: \ndata: \n\n"),  # SSE I3
         (ServerSentEvent(" a"), b"data:  a\n\n"),  # SSE I4
         (ServerSentEvent("a", " b", " c"), b"event:  b\nid:  c\ndata: a\n\n"),  # SSE I4
         (ServerSentEvent("a", id=""), b"id: \ndata: a\n\n"),  # SSE I7
@@ -37,6 +47,7 @@ from tests.sse.reference import read
         (RetryChanged(0), b"retry: 0\n"),  # SSE I8
         (Message(data=b"a"), b"data: a\n\n"),
         (Message(data=b"a\r\n"), b"data-encoding: base64\ndata: YQ0K\n\n"),  # SSE I11
+        (Message(data=b"", type="message", id="7"), b"id: 7\ndata: \n\n"),  # SSE I10
     ],
 )
 def test_what_is_written(event: Sendable, written: bytes) -> None:
@@ -47,8 +58,6 @@ def test_what_is_written(event: Sendable, written: bytes) -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        ServerSentEvent("a\rb"),  # SSE I11
-        ServerSentEvent("a\r\nb"),  # SSE I11
         ServerSentEvent("\ud800"),  # SSE I9
         ServerSentEvent("", "a\nb"),  # SSE I5
         ServerSentEvent("", "a\r"),  # SSE I5
@@ -92,12 +101,28 @@ def test_a_reconnection_time_is_a_whole_number(wrong: Any) -> None:
 
 @given(event=server_sent_events(), last_event_id=st.sampled_from(["", "9"]))
 def test_events_are_read_back_equal(event: ServerSentEvent, last_event_id: str) -> None:
-    """By this decoder, and by one that follows the specification to the letter."""  # SSE I1
+    """By this decoder, and by one that follows the specification to the letter."""  # SSE I1, I7
     written = encode(event)
     found = Decoder(last_event_id).receive(written)
     expected = last_event_id if event.id is None else event.id
     assert found == [ServerSentEvent(event.data, event.event, expected)]
     assert found == read(written, last_event_id).events
+
+
+@given(pair=sendable_sse_events())
+def test_what_is_sent_is_read_back(pair: tuple[Sendable, Event]) -> None:
+    """As what it must be; text up to its line ends."""  # SSE I1, I2, I11
+    sent, expected = pair
+    assert Decoder().receive(encode(sent)) == [expected]
+    assert read(encode(sent)).events == [expected]
+
+
+@given(st.text(st.sampled_from("a: \r\n\x0b\x0c\x1c\x85\u2028\u2029")))
+def test_text_is_cut_at_its_line_ends_and_nowhere_else(text: str) -> None:
+    """Each of them begins a line of data."""  # SSE I2, I3, I4, I11
+    lines = re.split("\r\n|\r|\n", text)
+    written = "".join(f"data: {line}\n" for line in lines) + "\n"
+    assert encode(ServerSentEvent(text)) == written.encode()
 
 
 @given(st.lists(server_sent_events() | st.builds(Comment, st.just("x")) | st.just(RetryChanged(1))))
@@ -112,7 +137,7 @@ def test_nothing_written_changes_what_is_next(events: list[Sendable]) -> None:
 
 @given(event=unsendable_sse_events())
 def test_drawn_events_are_refused(event: Sendable) -> None:
-    """Whatever else they have."""  # SSE I5, I6, I8, I9, I11
+    """Whatever else they have."""  # SSE I5, I6, I8, I9
     with pytest.raises(LocalProtocolError):
         encode(event)
 
@@ -128,8 +153,10 @@ def test_what_is_not_refused_is_read_back_equal(event: Sendable) -> None:
         written = encode(event)
     except EventprotoError:
         return
-    if isinstance(event, ServerSentEvent) and event.id is None:
-        event = ServerSentEvent(event.data, event.event, "")
+    if isinstance(event, ServerSentEvent):
+        assert isinstance(event.data, str)
+        data = event.data.replace("\r\n", "\n").replace("\r", "\n")
+        event = ServerSentEvent(data, event.event, event.id or "")
     assert Decoder().receive(written) == [event]
 
 

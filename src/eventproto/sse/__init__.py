@@ -26,7 +26,8 @@ Where the specification leaves a choice or the format has no room, this package 
 - Lines, events and ids have limits, and what exceeds one is an error, never cut short.
 - Binary data travels as base64 next to a field `data-encoding: base64`, which all other readers
   must ignore: they see the base64 text, this decoder gives the bytes back.
-- Text with a carriage return cannot arrive as it was sent, so `encode` refuses it.
+- Line ends in text may be CR, CRLF or LF, and all are read as LF. Bytes, and the data of a
+  `Message`, arrive as they were sent.
 - A server that has lost what a client missed says so by an event of type `gap`, see `Gap`.
 - A client does not remember redirects, sends no `Last-Event-ID` once the id was taken back, and
   waits an hour at most for what `retry` says.

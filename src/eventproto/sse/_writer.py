@@ -14,15 +14,20 @@ __all__ = ["encode"]
 def encode(event: Sendable) -> bytes:
     """Write something for an event stream.
 
-    A `Message` is written as the `ServerSentEvent` of its type and id; its data as text if it is
-    UTF-8 without carriage returns, else as bytes. Its other attributes have no place in a stream.
+    What is written is read back equal, bytes exactly and text up to its line ends: the format has
+    only lines, so CR, CRLF and LF each end one, and all of them are read as LF. Send bytes where
+    that matters.
+
+    A `Message` is exact. It is written as the `ServerSentEvent` of its type and id; its data as
+    text if it is UTF-8 without carriage returns, else as bytes. Its other attributes have no
+    place in a stream.
 
     A comment or a reconnection time ends with its line, not with a blank one. So it stands in
     front of the next event, and no reader can take it for an empty event of its own.
 
     Raises:
-        LocalProtocolError: A decoder would not read it back equal: it has a line end in the event
-            type, id or comment, a carriage return in the text, NUL in the id, an empty event
+        LocalProtocolError: A decoder would not read it back: it has a line end in the event type,
+            id or comment, which could begin a field of its own; NUL in the id, an empty event
             type, half of a surrogate pair, or a reconnection time that does not fit 64 bits.
     """
     match event:
@@ -64,12 +69,8 @@ def _block(data: object, event_type: object, event_id: object) -> str:
     if not isinstance(data, str):
         msg = f"data must be text or bytes, got {type(data).__name__}"
         raise LocalProtocolError(msg)
-    if (index := data.find("\r")) >= 0:
-        msg = (
-            f"text must not have carriage returns, which are read as line feeds; it has one at "
-            f"index {index}: replace it, or send bytes"
-        )
-        raise LocalProtocolError(msg)
+    if "\r" in data:
+        data = data.replace("\r\n", "\n").replace("\r", "\n")
     # The space after the colon is what a reader drops, so one that a line begins with stays.
     lines = data.replace("\n", "\ndata: ")
     return f"{head}data: {lines}\n\n"

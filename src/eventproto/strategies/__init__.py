@@ -15,7 +15,10 @@ from eventproto.strategies._http import (
 )
 from eventproto.strategies._messages import cloud_events, messages
 from eventproto.strategies._sse import (
+    hostile_sse_streams,
+    near_valid_sse_streams,
     oversized_sse_streams,
+    sendable_sse_events,
     server_sent_events,
     sse_streams,
     unsendable_sse_events,
@@ -55,8 +58,10 @@ __all__ = [
     "cloud_events",
     "discoverable_responses",
     "headers",
+    "hostile_sse_streams",
     "malformed_requests",
     "messages",
+    "near_valid_sse_streams",
     "oversized_sse_streams",
     "refused_deliveries",
     "refused_hub_requests",
@@ -66,6 +71,7 @@ __all__ = [
     "request_bytes",
     "requests",
     "responses",
+    "sendable_sse_events",
     "server_sent_events",
     "signed_contents",
     "signed_deliveries",
