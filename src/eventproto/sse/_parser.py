@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from binascii import a2b_base64
+from collections.abc import Iterator
 from typing import Final
 
 from eventproto._errors import LimitExceeded
 from eventproto._event import Event
+from eventproto._value import constructor
 from eventproto.sse._events import Comment, RetryChanged, ServerSentEvent
 from eventproto.sse._limits import Limits
 
@@ -15,7 +17,10 @@ __all__ = ["Decoder"]
 _BOM: Final = b"\xef\xbb\xbf"
 _CR: Final = 0x0D
 _LF: Final = 0x0A
+_NUL: Final = 0x00
 _DIGITS: Final = len(str(2**64))
+
+_event: Final = constructor(ServerSentEvent)
 
 
 class Decoder:
@@ -39,8 +44,10 @@ class Decoder:
     """
 
     __slots__ = (
+        "_between_blocks",
         "_binary",
         "_data",
+        "_harmless",
         "_id",
         "_limits",
         "_skip",
@@ -56,6 +63,8 @@ class Decoder:
         self.retry: int | None = None
         self.error: LimitExceeded | None = None
         self._limits = limits
+        # So few bytes of whole blocks exceed no limit, whatever they say.
+        self._harmless = min(limits.line_size, limits.event_size)
         # What counts for nothing if it comes next: the BOM, or the LF of a CRLF that was cut.
         self._skip = _BOM
         self._unfinished = bytearray()
@@ -64,6 +73,8 @@ class Decoder:
         self._type = "message"
         self._id = last_event_id
         self._binary = False
+        # Whether they are all as a blank line leaves them.
+        self._between_blocks = True
 
     def receive(self, chunk: bytes) -> list[Event]:
         """Take the next bytes of the stream, and return the events that they complete.
@@ -83,28 +94,30 @@ class Decoder:
                 return []
             chunk = chunk.removeprefix(self._skip)
             self._skip = b""
-        if b"\n" not in chunk and b"\r" not in chunk:
-            self._unfinished += chunk
-            if len(self._unfinished) > self._limits.line_size:
-                self.error = _exceeded("line_size", self._limits.line_size)
-                raise self.error
-            return []
-        if self._unfinished:
-            chunk = self._join_unfinished(chunk)
-        # On bytes, unlike on text, this splits at CR, LF and CRLF and nowhere else. Neither byte
-        # occurs within a character of UTF-8, so values can be decoded one by one.
-        lines = chunk.splitlines()
-        if chunk[-1] != _LF:
+        events: list[Event] = []
+        if _LF in chunk or _CR in chunk:
+            if self._unfinished:
+                chunk = self._join_unfinished(chunk)
+            rest = b""
             if chunk[-1] == _CR:
                 self._skip = b"\n"
-            else:
-                self._unfinished += lines.pop()
-        too_long = len(chunk) > self._limits.line_size and self._cut(lines)
-        events = self._process(lines)
-        if too_long and self.error is None:
-            self.error = _exceeded("line_size", self._limits.line_size)
-        if self.error is not None and not events:
-            raise self.error
+            elif chunk[-1] != _LF:
+                end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1
+                chunk, rest = chunk[:end], chunk[end:]
+            if self._between_blocks and chunk[:6] == b"data: " and chunk[-2:] == b"\n\n":
+                events = self._plain(chunk)
+            events = events or self._process(chunk)
+            chunk = rest
+        if chunk:
+            self._unfinished += chunk
+            if len(self._unfinished) > self._limits.line_size:
+                self._exceed("line_size")
+        if self.error is not None:
+            # Nothing comes after it that could still be an event.
+            self._unfinished.clear()
+            self._data = None
+            if not events:
+                raise self.error
         return events
 
     def _join_unfinished(self, chunk: bytes) -> bytes:
@@ -112,29 +125,48 @@ class Decoder:
         self._unfinished.clear()
         return joined
 
-    def _cut(self, lines: list[bytes]) -> bool:
-        """Drop the first line that is too long and all after it; say whether there is one."""
-        line_size = self._limits.line_size
-        for index, line in enumerate(lines):
-            if len(line) > line_size:
-                del lines[index:]
-                return True
-        return len(self._unfinished) > line_size
+    def _plain(self, blocks: bytes) -> list[Event]:
+        """Read blocks of one line of data each, as in most streams; or nothing, if one has more.
 
-    def _process(self, lines: list[bytes]) -> list[Event]:
+        A single split finds their ends and takes the field names away, where `_process` would
+        look at each line.
+        """
+        if len(blocks) > self._harmless:
+            return []
+        try:
+            text = blocks[6:-2].decode()
+        except UnicodeDecodeError:
+            return []
+        if "\r" in text:
+            return []
+        event_id = self._id
+        if "\n" not in text:
+            return [_event(text, "message", event_id)]
+        events: list[Event] = []
+        for value in text.split("\n\ndata: "):
+            if "\n" in value:
+                return []
+            events.append(_event(value, "message", event_id))
+        return events
+
+    def _process(self, chunk: bytes) -> list[Event]:
+        """Read lines, each of them with its end."""
         # Most of the time that a stream costs is spent here, hence the local names and the short
         # way for what most lines are.
         events: list[Event] = []
         event_size = self._limits.event_size
         data, event_type, event_id, binary = self._data, self._type, self._id, self._binary
-        for line in lines:
+        # On bytes, unlike on text, this splits at CR, LF and CRLF and nowhere else. Neither byte
+        # occurs within a character of UTF-8, so values can be decoded one by one.
+        lines = chunk.splitlines()
+        for line in lines if len(chunk) <= self._limits.line_size else self._up_to_limit(lines):
             if line[:6] == b"data: ":
                 value = line[6:]
             elif not line:
                 self.last_event_id = event_id
                 if data is not None:
                     content = _from_base64(data) if binary else data.decode("utf-8", "replace")
-                    events.append(ServerSentEvent(content, event_type, event_id))
+                    events.append(_event(content, event_type, event_id))
                     data = None
                 event_type = "message"
                 binary = False
@@ -147,11 +179,12 @@ class Decoder:
                     event_type = value.decode("utf-8", "replace") or "message"
                     continue
                 if name == b"id":
+                    if _NUL in value:
+                        continue
                     if len(value) > self._limits.id_size:
-                        self.error = _exceeded("id_size", self._limits.id_size)
+                        self._exceed("id_size")
                         break
-                    if b"\0" not in value:
-                        event_id = value.decode("utf-8", "replace")
+                    event_id = value.decode("utf-8", "replace")
                     continue
                 if not name:
                     events.append(Comment(value.decode("utf-8", "replace")))
@@ -174,10 +207,23 @@ class Decoder:
                 data += b"\n"
                 data += value
             if len(data) > event_size:
-                self.error = _exceeded("event_size", event_size)
+                self._exceed("event_size")
                 break
         self._data, self._type, self._id, self._binary = data, event_type, event_id, binary
+        self._between_blocks = not lines[-1]
         return events
+
+    def _up_to_limit(self, lines: list[bytes]) -> Iterator[bytes]:
+        for line in lines:
+            if len(line) > self._limits.line_size:
+                self._exceed("line_size")
+                return
+            yield line
+
+    def _exceed(self, limit: str) -> None:
+        if self.error is None:
+            msg = f"the event stream exceeds {limit}, {getattr(self._limits, limit)} bytes"
+            self.error = LimitExceeded(msg, code=413, limit=limit)
 
 
 def _from_base64(data: bytes | bytearray) -> str | bytes:
@@ -197,8 +243,3 @@ def _reconnection_time(value: bytes) -> int | None:
         return None
     milliseconds = int(digits or b"0")
     return milliseconds if milliseconds < 2**64 else None
-
-
-def _exceeded(limit: str, size: int) -> LimitExceeded:
-    msg = f"the event stream exceeds {limit}, {size} bytes"
-    return LimitExceeded(msg, code=413, limit=limit)
