@@ -392,6 +392,51 @@ async def test_where_to_go_on(runtime: ModuleType) -> None:
     assert b"Last-Event-ID: 1\r\n" in server.requests[1]
 
 
+async def test_where_messages_come_from(runtime: ModuleType) -> None:
+    """The URL where the stream was found, which may be another one each time."""  # SSE E6, F21
+    asked = 0
+
+    async def serve(stream: SocketStream) -> None:
+        nonlocal asked
+        while request := await read_request(stream):
+            if b"GET /moved" in request:
+                await stream.send(HEAD + b"data: a\n\n")
+                return
+            asked += 1
+            head = b"HTTP/1.1 307 Moved\r\nLocation: /moved?%d\r\nContent-Length: 0\r\n\r\n"
+            await stream.send(head % asked)
+
+    async with peer(serve) as url, runtime.connect_sse(url, retry=1, backoff=AT_ONCE) as events:
+        assert (await anext(events)).source == f"{url}/moved?1"
+        assert (await anext(events)).source == f"{url}/moved?2"
+
+
+async def test_a_request_that_was_sent_in_part(runtime: ModuleType) -> None:
+    """Waiting may be cancelled there; it goes on or fails later, but it is not repeated."""
+    requests = 0
+    read = anyio.Event()
+
+    async def serve(stream: SocketStream) -> None:
+        nonlocal requests
+        requests += 1
+        await read.wait()
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+            size = 0
+            while size < len(body):
+                size += len(await stream.receive())
+            await stream.send(HEAD + b"data: a\n\n")
+
+    body = bytes(16 * 1024 * 1024)
+    async with peer(serve) as url, runtime.connect_sse(url, method="POST", body=body) as events:
+        with anyio.move_on_after(0.1):
+            await events.next_event()
+            pytest.fail("the server has not read it")
+        read.set()
+        event = await events.next_event()
+    assert isinstance(event, Opened) or isinstance(event.error, NotRepeated)
+    assert requests == 1
+
+
 def test_one_that_was_never_asked(runtime: ModuleType) -> None:
     """Nothing was opened, so nothing is left, wherever it is dropped."""
     events = runtime.connect_sse("http://127.0.0.1:1/")

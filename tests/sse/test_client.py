@@ -281,7 +281,7 @@ def test_a_stream_beyond_its_limits_fails() -> None:
 
 
 def test_end_drops_what_nobody_has_taken() -> None:
-    """Nothing more is dispatched, complete or not."""  # SSE E10, F20
+    """Nothing more is dispatched, complete or not."""  # SSE E10, F6, F20
     carrier = Carrier()
     carrier.open()
     carrier.body(b"data: a\n\n" * 1000)

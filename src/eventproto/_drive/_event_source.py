@@ -5,16 +5,17 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final, Self, TypeVar
 
 from typing_extensions import override
 
-from eventproto import EOF, Closed, ClosedError, End, Event
+from eventproto import EOF, Closed, ClosedError, End, Event, Message
 from eventproto._drive._pool import Answer, Pool
 from eventproto._drive._role import Flag
 from eventproto._drive._session import Session
 from eventproto.http import Body, Call, Result
-from eventproto.sse import Client, Disconnected, State
+from eventproto.sse import Client, Disconnected, Opened, State
 
 __all__ = ["EventSource"]
 
@@ -29,6 +30,8 @@ class EventSource(Session[End]):
     Whoever asks for the next event does all the work: connects, reads, waits and connects again.
     So a slow application slows the server down, and one that stops asking leaves no task behind.
     Asking may be cancelled, and goes on with the next time.
+
+    The source of each message is the URL where the stream was found, after redirects.
     """
 
     def __init__(self, machine: Client, pool: Pool) -> None:
@@ -37,6 +40,7 @@ class EventSource(Session[End]):
         self._answer: Answer | None = None
         self._streaming = False
         self._hung_up = self._new_flag()
+        self._found_at: str | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -59,7 +63,11 @@ class EventSource(Session[End]):
         return self.machine.last_event_id
 
     def close(self) -> None:
-        """Drop the connection; nothing more comes but `Closed`, not even what has come already."""
+        """Drop the connection; nothing more comes but `Closed`, not even what has come already.
+
+        Whoever waits in another task is woken; a connection that is being made is dropped as soon
+        as there is one.
+        """
         with suppress(ClosedError):
             self.machine.send(End(), self._read_clocks())
         self._hang_up()
@@ -68,6 +76,11 @@ class EventSource(Session[End]):
     async def send(self, command: End) -> None:
         self.machine.send(command, self._read_clocks())
         self._hang_up()
+
+    @override
+    async def __anext__(self) -> Message:
+        message = await super().__anext__()
+        return replace(message, source=self._found_at)
 
     @override
     async def _take_event(self) -> Event:
@@ -85,7 +98,9 @@ class EventSource(Session[End]):
                 self.machine.handle_timeout(self._read_clocks())
             else:
                 self.machine.receive(piece, self._read_clocks())
-        if isinstance(event, Disconnected):
+        if isinstance(event, Opened):
+            self._found_at = event.url
+        elif isinstance(event, Disconnected):
             self._drop()
         elif isinstance(event, Closed):
             self._hang_up()
