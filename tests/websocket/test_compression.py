@@ -11,10 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventproto import EOF, Closed, LimitExceeded, RemoteProtocolError
-from eventproto.testing import Wire, feed
+from eventproto.strategies import (
+    broken_compressed_websocket_streams,
+    chunkings,
+    compressed_websocket_streams,
+    websocket_compressions,
+)
+from eventproto.testing import Wire, check_chunking, feed
 from eventproto.websocket import (
+    AbnormalClosure,
     Binary,
     Close,
+    Connection,
     Deflate,
     Frame,
     Limits,
@@ -38,22 +46,46 @@ from tests.websocket.peer import (
 
 ALL = Deflate(threshold=0)
 CALM = Limits(ping_interval=1000)
+SMALL = Limits(message_size=2000)
 
 
 def compressed(payload: bytes, opcode: Opcode = Opcode.TEXT, sender: Any = None) -> Frame:
     return Frame(opcode, (sender or Compressor(ALL)).compress(payload), rsv1=True)
 
 
-def settings() -> st.SearchStrategy[Deflate]:
-    return st.builds(
-        Deflate,
-        window_bits=st.sampled_from([8, 9, 12, 15]),
-        context_takeover=st.booleans(),
-        threshold=st.sampled_from([0, 10]),
-    )
+@given(st.data(), websocket_compressions(), st.booleans())
+def test_streams_give_their_events(data: st.DataObject, deflate: Deflate, masked: bool) -> None:
+    """However the peer compresses and fragments, and the network cuts."""
+    wire, expected = data.draw(compressed_websocket_streams(masked=masked, deflate=deflate))
+
+    def make() -> Connection:
+        return (server if masked else client)(compression=deflate)
+
+    *found, last = check_chunking(make, wire, data.draw(chunkings(wire)))
+    assert found == expected
+    assert isinstance(last, Closed)
+    assert isinstance(last.error, AbnormalClosure)
 
 
-@given(settings(), st.lists(st.text() | st.binary(), max_size=8), st.integers(1, 100))
+@given(st.data(), websocket_compressions(), st.booleans())
+def test_violations_are_answered(data: st.DataObject, deflate: Deflate, masked: bool) -> None:
+    """With their code, behind what is valid; what is behind them has no effect."""
+    streams = broken_compressed_websocket_streams(masked=masked, deflate=deflate, limits=SMALL)
+    wire, expected, code = data.draw(streams)
+
+    def make() -> Connection:
+        return (server if masked else client)(SMALL, compression=deflate)
+
+    *found, last = check_chunking(make, wire, data.draw(chunkings(wire)))
+    assert found == expected
+    assert isinstance(last, Closed)
+    assert isinstance(last.error, RemoteProtocolError)
+    assert last.error.code == code
+    words = seen(feed(make(), [wire, EOF]).output, masked=not masked)[-1]
+    assert (words.opcode, words.payload[:2]) == (Opcode.CLOSE, code.to_bytes(2, "big"))
+
+
+@given(websocket_compressions(), st.lists(st.text() | st.binary(), max_size=8), st.integers(1, 100))
 def test_two_ends(deflate: Deflate, said: list[str | bytes], size: int) -> None:
     """What one side compresses, the other one reads, however the network cuts it."""
     other = Deflate(

@@ -8,6 +8,11 @@ from hypothesis import strategies as st
 
 from eventproto import HandshakeRejected
 from eventproto.http import Headers, Response
+from eventproto.strategies import (
+    rejected_websocket_extensions,
+    websocket_compressions,
+    websocket_offers,
+)
 from eventproto.websocket import Connection, Deflate, accept, connect
 from eventproto.websocket._extensions import offer, parse_extensions
 
@@ -296,18 +301,29 @@ def test_clients_reject_other_extensions(answers: list[str]) -> None:
         answered(*answers)
 
 
-def deflates() -> st.SearchStrategy[Deflate]:
-    bits = st.integers(8, 15)
-    return st.builds(
-        Deflate,
-        window_bits=bits,
-        context_takeover=st.booleans(),
-        peer_window_bits=bits,
-        peer_context_takeover=st.booleans(),
-    )
+@given(websocket_offers())
+def test_servers_agree_on_the_first_offer_that_they_must_not_decline(
+    offers: tuple[Headers, str | None],
+) -> None:
+    """As if the others had not been made."""  # WebSocket N1, X7
+    headers, understood = offers
+    if understood is None:
+        assert asked(*headers.get_all("Sec-WebSocket-Extensions"))[0] is None
+    else:
+        alone, connection = asked(understood)
+        header, other = asked(*headers.get_all("Sec-WebSocket-Extensions"))
+        assert alone is not None
+        assert (header, other.compression) == (alone, connection.compression)
 
 
-@given(deflates(), deflates())
+@given(rejected_websocket_extensions(), st.none() | websocket_compressions())
+def test_clients_reject_what_is_no_answer(text: str, compression: Deflate | None) -> None:
+    """Whatever they have offered."""
+    with pytest.raises(HandshakeRejected):
+        answered(text, compression=compression)
+
+
+@given(websocket_compressions(), websocket_compressions())
 def test_both_sides_agree(client: Deflate, server: Deflate) -> None:
     """On the same, which is no more than either of them allows."""
     request, handshake = connect(URL, compression=client)

@@ -39,6 +39,13 @@ from eventproto.strategies._websocket import (
     websocket_requests,
     websocket_streams,
 )
+from eventproto.strategies._websocket_deflate import (
+    broken_compressed_websocket_streams,
+    compressed_websocket_streams,
+    rejected_websocket_extensions,
+    websocket_compressions,
+    websocket_offers,
+)
 from eventproto.strategies._websub import (
     SignedContent,
     discoverable_responses,
@@ -53,9 +60,11 @@ from eventproto.strategies._websub import (
 __all__ = [
     "SignedContent",
     "SignedDelivery",
+    "broken_compressed_websocket_streams",
     "broken_websocket_streams",
     "chunkings",
     "cloud_events",
+    "compressed_websocket_streams",
     "discoverable_responses",
     "headers",
     "hostile_sse_streams",
@@ -67,6 +76,7 @@ __all__ = [
     "refused_hub_requests",
     "refused_signatures",
     "refused_websocket_requests",
+    "rejected_websocket_extensions",
     "rejected_websocket_headers",
     "request_bytes",
     "requests",
@@ -82,7 +92,9 @@ __all__ = [
     "webhook_messages",
     "webhook_secrets",
     "websocket_closes",
+    "websocket_compressions",
     "websocket_frames",
+    "websocket_offers",
     "websocket_requests",
     "websocket_streams",
     "websub_secrets",

@@ -66,21 +66,21 @@ def websocket_streams(draw: st.DrawFn, *, masked: bool) -> tuple[bytes, list[Eve
     """
     frames: list[Frame] = []
     events: list[Event] = []
-    for message in draw(st.lists(_messages(), max_size=5)):
+    for message in draw(st.lists(websocket_messages(), max_size=5)):
         if isinstance(message, Text):
             opcode, payload = Opcode.TEXT, message.text.encode()
         else:
             opcode, payload = Opcode.BINARY, message.data
         cuts = sorted(draw(st.lists(st.integers(0, len(payload)), max_size=2)))
         for start, end in zip([0, *cuts], [*cuts, len(payload)], strict=True):
-            controls = draw(st.lists(_controls(), max_size=1))
-            frames += [_frame_of(control) for control in controls]
-            events += controls
+            for frame, control in draw(st.lists(control_frames(), max_size=1)):
+                frames.append(frame)
+                events.append(control)
             frames.append(Frame(opcode, payload[start:end], fin=False))
             opcode = Opcode.CONTINUATION
         frames[-1] = frames[-1]._replace(fin=True)
         events.append(message)
-    return b"".join(draw(_encoded(frame, masked=masked)) for frame in frames), events
+    return b"".join(draw(encoded_frames(frame, masked=masked)) for frame in frames), events
 
 
 @st.composite
@@ -98,7 +98,7 @@ def broken_websocket_streams(
     before, events = draw(websocket_streams(masked=masked))
     within = draw(st.booleans())
     if within:
-        before += draw(_encoded(Frame(Opcode.TEXT, b"a", fin=False), masked=masked))
+        before += draw(encoded_frames(Frame(Opcode.TEXT, b"a", fin=False), masked=masked))
     violation, code = draw(
         st.one_of(
             _broken_heads(masked=masked, within=within),
@@ -106,7 +106,7 @@ def broken_websocket_streams(
             _broken_payloads(masked=masked, within=within),
         )
     )
-    after = draw(_encoded(Frame(Opcode.PING), masked=masked) | st.binary(max_size=10))
+    after = draw(encoded_frames(Frame(Opcode.PING), masked=masked) | st.binary(max_size=10))
     return before + violation + after, events, code
 
 
@@ -162,22 +162,20 @@ _FIN: Final = 0x80
 _MASK: Final = 0x80
 
 
-def _messages() -> st.SearchStrategy[Text | Binary]:
+def websocket_messages() -> st.SearchStrategy[Text | Binary]:
     edges = st.integers(125, 127).map(lambda size: Text("x" * size))
     texts = st.builds(Text, st.text(_CHARACTERS)) | edges
     return texts | st.builds(Binary, st.binary(max_size=200))
 
 
-def _controls() -> st.SearchStrategy[Ping | Pong]:
+def control_frames() -> st.SearchStrategy[tuple[Frame, Event]]:
+    """Pings and Pongs, as frames and as events."""
     payload = st.binary(max_size=125)
-    return st.builds(Ping, payload) | st.builds(Pong, payload)
+    pings = payload.map(lambda payload: (Frame(Opcode.PING, payload), Ping(payload)))
+    return pings | payload.map(lambda payload: (Frame(Opcode.PONG, payload), Pong(payload)))
 
 
-def _frame_of(control: Ping | Pong) -> Frame:
-    return Frame(Opcode.PING if isinstance(control, Ping) else Opcode.PONG, control.payload)
-
-
-def _encoded(frame: Frame, *, masked: bool) -> st.SearchStrategy[bytes]:
+def encoded_frames(frame: Frame, *, masked: bool) -> st.SearchStrategy[bytes]:
     keys = st.binary(min_size=4, max_size=4) if masked else st.none()
     opcode, payload, fin, rsv1 = frame
     return keys.map(lambda key: encode_frame(opcode, payload, fin=fin, rsv1=rsv1, key=key))
@@ -226,15 +224,17 @@ def _broken_payloads(draw: st.DrawFn, *, masked: bool, within: bool) -> tuple[by
     """A frame whose payload cannot be, whole or cut off just behind the byte that says so."""
     if draw(st.booleans()):
         payload, code = draw(st.sampled_from(_BROKEN_CLOSES))
-        return draw(_encoded(Frame(Opcode.CLOSE, payload), masked=masked)), code
+        return draw(encoded_frames(Frame(Opcode.CLOSE, payload), masked=masked)), code
     opcode = Opcode.CONTINUATION if within else Opcode.TEXT
     start = draw(st.text(_CHARACTERS)).encode()
     if draw(st.booleans()):
         frame = Frame(opcode, start + draw(st.sampled_from(_INCOMPLETE)))
-        return draw(_encoded(frame, masked=masked)), 1007
+        return draw(encoded_frames(frame, masked=masked)), 1007
     rest = draw(st.binary(max_size=200))
-    frame = Frame(opcode, start + draw(st.sampled_from(_IMPOSSIBLE)) + rest, draw(st.booleans()))
-    encoded = draw(_encoded(frame, masked=masked))
+    frame = Frame(
+        opcode, start + draw(st.sampled_from(IMPOSSIBLE_TEXT)) + rest, draw(st.booleans())
+    )
+    encoded = draw(encoded_frames(frame, masked=masked))
     return (encoded[: -len(rest)] if rest else encoded), 1007
 
 
@@ -245,7 +245,7 @@ def _tokens() -> st.SearchStrategy[str]:
 _RESERVED_BITS: Final = (0x10, 0x20, 0x40, 0x50, 0x70)
 _INCOMPLETE: Final = (b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98", b"\xf4\x8f")
 # Each ends with the first byte after which nothing can make it UTF-8.
-_IMPOSSIBLE: Final = (
+IMPOSSIBLE_TEXT: Final = (
     *(b"\x80", b"\xc0", b"\xc1", b"\xf5", b"\xfe", b"\xff"),
     *(b"\xc3\x28", b"\xe2\x82\x28", b"\xf0\x9f\x98\x28"),
     *(b"\xe0\x80", b"\xf0\x80"),  # longer than need be
@@ -258,7 +258,7 @@ _BROKEN_CLOSES: Final = (
         (code.to_bytes(2, "big") + b"why", 1002)
         for code in (0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535)
     ),
-    *(((1000).to_bytes(2, "big") + text, 1007) for text in (*_INCOMPLETE, *_IMPOSSIBLE)),
+    *(((1000).to_bytes(2, "big") + text, 1007) for text in (*_INCOMPLETE, *IMPOSSIBLE_TEXT)),
 )
 _IGNORED: Final = (
     ("Origin", "https://example.com"),
