@@ -28,6 +28,11 @@ class Layered(Machine[CommandT, Chunk, Chunk]):
         super().__init__()
         self._inner = inner
 
+    @property
+    def inner(self) -> Machine[Any, Chunk, Chunk]:
+        """The machine that has the wire at the moment."""
+        return self._inner
+
     def _on_inner_event(self, event: Event) -> None:
         """Report what an event of the inner machine means here; may raise RemoteProtocolError."""
         if isinstance(event, Closed):

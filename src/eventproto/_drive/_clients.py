@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from ssl import SSLContext
-from typing import Any, Final, Protocol, TypeVar, Unpack
+from typing import Any, Final, TypeVar, Unpack
 
 from eventproto import (
     CallMachine,
     Chunk,
-    Closed,
     ConnectionLost,
     Machine,
     Message,
@@ -27,60 +26,20 @@ from eventproto._address import ANYWHERE, PUBLIC_ONLY, AddressPolicy
 from eventproto._drive._event_source import EventSource
 from eventproto._drive._pool import Pool
 from eventproto._drive._role import Role
+from eventproto._drive._runtime import Runtime
 from eventproto._drive._server import Server
-from eventproto._drive._session import Session
 from eventproto._drive._stream import StreamSession
-from eventproto.http import Limits, Response
+from eventproto._drive._websocket_client import Authenticate, WebSocketConnector
+from eventproto.http import Headers, Limits, Response
+from eventproto.proxy import Proxy
 from eventproto.site import Site
 
-__all__ = ["Clients", "Runtime"]
+__all__ = ["Clients"]
 
 CommandT = TypeVar("CommandT")
 
 _LIMITS: Final = Limits()
 _SOON: Final = Steps((1.0, 5.0, 25.0), jitter=0.2)
-
-
-class Runtime(Protocol):
-    """What a runtime gives: the driver of each kind of wire, and a server."""
-
-    def connect(
-        self,
-        machine: Machine[CommandT, Chunk, Chunk],
-        url: str,
-        *,
-        tls: SSLContext | None,
-        policy: AddressPolicy,
-    ) -> AbstractAsyncContextManager[StreamSession[CommandT]]:
-        """Drive a byte-stream machine."""
-        ...
-
-    def run(
-        self, machine: CallMachine[CommandT], pool: Pool
-    ) -> AbstractAsyncContextManager[Role[CommandT]]:
-        """Drive a role; close its pool in the end."""
-        ...
-
-    def serve(
-        self,
-        site: Site,
-        pools: Callable[[], Pool],
-        *,
-        host: str,
-        port: int,
-        tls: SSLContext | None,
-        grace: float,
-    ) -> AbstractAsyncContextManager[Server]:
-        """Drive the connections of a server, and its roles."""
-        ...
-
-    def pool(self, *, limits: Limits, policy: AddressPolicy, tls: SSLContext | None) -> Pool:
-        """A pool of connections."""
-        ...
-
-    def event_source(self, machine: sse.Client, pool: Pool) -> EventSource:
-        """Drive an SSE client."""
-        ...
 
 
 class Clients:
@@ -96,6 +55,7 @@ class Clients:
         *,
         tls: SSLContext | None = None,
         policy: AddressPolicy = ANYWHERE,
+        proxy: Proxy | str | None = None,
     ) -> AbstractAsyncContextManager[StreamSession[CommandT]]:
         """Connect any byte-stream machine, for the time of the block.
 
@@ -104,14 +64,18 @@ class Clients:
         Args:
             machine: What is to speak on the connection.
             url: Whom to connect to: only scheme, host and port count.
-            tls: How to verify the server of an `https` or `wss` URL; the system's trust by
-                default.
-            policy: Which addresses may be connected to.
+            tls: How to verify the server of an `https` or `wss` URL, and an `https` proxy; the
+                system's trust by default.
+            policy: Which addresses may be connected to. With a proxy, that is the proxy's, and
+                the target's only as far as its name tells: see `Proxy.check_target`.
+            proxy: What to go through, as a URL or a `proxy.Proxy`. The environment is never read.
 
         Raises:
             OSError: There is no connection to be had.
+            EventprotoError: The proxy opens none.
         """
-        return self._runtime.connect(machine, url, tls=tls, policy=policy)
+        proxy = _proxy(proxy)
+        return self._runtime.connect(machine, url, tls=tls, policy=policy, proxy=proxy)
 
     def run(
         self,
@@ -119,6 +83,7 @@ class Clients:
         *,
         policy: AddressPolicy = PUBLIC_ONLY,
         tls: SSLContext | None = None,
+        proxy: Proxy | str | None = None,
         limits: Limits = _LIMITS,
     ) -> AbstractAsyncContextManager[Role[CommandT]]:
         """Run a role, for the time of the block: make its calls, keep its time.
@@ -128,9 +93,11 @@ class Clients:
             policy: Which addresses it may call. Others choose them, so only public ones by
                 default.
             tls: How to verify servers; the system's trust by default.
+            proxy: What its calls go through, as for `connect`.
             limits: The bounds of the connections that it calls over.
         """
-        return self._runtime.run(machine, self._runtime.pool(limits=limits, policy=policy, tls=tls))
+        pool = self._pool(limits=limits, policy=policy, tls=tls, proxy=proxy)
+        return self._runtime.run(machine, pool)
 
     def serve(
         self,
@@ -141,6 +108,7 @@ class Clients:
         tls: SSLContext | None = None,
         policy: AddressPolicy = PUBLIC_ONLY,
         client_tls: SSLContext | None = None,
+        proxy: Proxy | str | None = None,
         grace: float = 5.0,
     ) -> AbstractAsyncContextManager[Server]:
         """Serve a site for the time of the block, then let the peers go in order.
@@ -152,41 +120,102 @@ class Clients:
             tls: The server's certificate; without one it speaks plain HTTP.
             policy: Which addresses the site's roles may call.
             client_tls: How the site's roles verify servers; the system's trust by default.
+            proxy: What the calls of the site's roles go through, as for `connect`.
             grace: Seconds that peers get at the end to finish what they are doing.
         """
-        pools = partial(self._pool, policy=policy, tls=client_tls)
+        pools = partial(self._pool, policy=policy, tls=client_tls, proxy=_proxy(proxy))
         return self._runtime.serve(site, pools, host=host, port=port, tls=tls, grace=grace)
 
-    def _pool(self, *, policy: AddressPolicy, tls: SSLContext | None) -> Pool:
-        return self._runtime.pool(limits=_LIMITS, policy=policy, tls=tls)
+    def _pool(
+        self,
+        *,
+        policy: AddressPolicy,
+        tls: SSLContext | None,
+        proxy: Proxy | str | None,
+        limits: Limits = _LIMITS,
+    ) -> Pool:
+        return self._runtime.pool(limits=limits, policy=policy, tls=tls, proxy=_proxy(proxy))
 
-    @asynccontextmanager
-    async def connect_websocket(
+    def connect_websocket(
         self,
         url: str,
         *,
+        subprotocols: Sequence[str] = (),
+        origin: str | None = None,
+        headers: Headers = Headers(),
+        compression: websocket.Deflate | None = None,
+        fragments: bool = False,
+        limits: websocket.Limits = websocket.Limits(),
+        authenticate: Authenticate | None = None,
         tls: SSLContext | None = None,
         policy: AddressPolicy = ANYWHERE,
-        **options: Any,  # noqa: ANN401  # those of the machine
-    ) -> AsyncGenerator[StreamSession[Any]]:
+        proxy: Proxy | str | None = None,
+    ) -> WebSocketConnector:
         """Open a WebSocket, for the time of the block.
 
-        Iterate over it for messages; send it strings, bytes, messages.
+        Iterate over it for messages; send it strings, bytes, messages::
+
+            async with connect_websocket("wss://example.com/chat") as websocket:
+                await websocket.send("hello")
+                async for message in websocket:
+                    print(message.text)
+
+        `connect_websocket(url).reconnecting()` stays connected, over one WebSocket after the other.
+
+        Redirects are followed, never from `wss` down to `ws`. What `headers` say is not told to
+        another origin.
 
         Args:
             url: `ws` or `wss`.
-            tls: How to verify the server of a `wss` URL; the system's trust by default.
+            subprotocols: Those that this side speaks, best first.
+            origin: The origin to speak for, as a browser would say it; None for none.
+            headers: Further ones, such as `Authorization` or `Cookie`.
+            compression: How messages may be compressed, if the server agrees; None for not at all.
+            fragments: Whether messages are reported as they come, as `websocket.Fragment` among
+                the events; there are no whole messages then.
+            limits: The bounds of the handshake and the connection.
+            authenticate: Is shown an answer with status 401, and gives headers to ask once more
+                with, or None; it may be an async function. Only the server at `url` is answered,
+                not where it redirects to.
+            tls: How to verify the server of a `wss` URL, and an `https` proxy; the system's trust
+                by default.
             policy: Which addresses may be connected to.
-            options: Those of `websocket.ClientConnection`.
+            proxy: What to go through, such as `http://user:password@host:3128` or `socks5://host`;
+                see `proxy.Proxy`. The environment is never read.
 
         Raises:
+            LocalProtocolError: The URL or an option cannot be.
             OSError: There is no connection to be had.
-            HandshakeRejected: The server does not want one.
+            HandshakeRejected: The server does not want one, or the proxy does not open one.
+            EventprotoError: What else went wrong with the opening handshake.
         """
-        machine = websocket.ClientConnection(url, **options)
-        async with self.connect(machine, url, tls=tls, policy=policy) as connection:
-            await _opened(connection)
-            yield connection
+        proxy = _proxy(proxy)
+
+        def machine(attempt: websocket.Attempt) -> websocket.ClientConnection:
+            return websocket.ClientConnection(
+                attempt.url,
+                subprotocols=subprotocols,
+                origin=origin,
+                headers=attempt.headers,
+                compression=compression,
+                fragments=fragments,
+                limits=limits,
+            )
+
+        def connect(
+            attempt: websocket.Attempt,
+        ) -> AbstractAsyncContextManager[StreamSession[Any]]:
+            return self.connect(machine(attempt), attempt.url, tls=tls, policy=policy, proxy=proxy)
+
+        attempt = websocket.Attempt(url, headers)
+        machine(attempt)  # refuses what cannot be, before anybody connects
+        return WebSocketConnector(
+            self._runtime,
+            connect,
+            attempt,
+            redirects=limits.redirects,
+            authenticate=authenticate,
+        )
 
     def connect_sse(
         self,
@@ -195,6 +224,7 @@ class Clients:
         response_time: float = _LIMITS.response_time,
         tls: SSLContext | None = None,
         policy: AddressPolicy = ANYWHERE,
+        proxy: Proxy | str | None = None,
         **options: Unpack[sse.ClientOptions],
     ) -> EventSource:
         """Follow a stream of Server-Sent Events, over as many connections as it takes.
@@ -209,13 +239,14 @@ class Clients:
                 answer.
             tls: How to verify the server of an `https` URL; the system's trust by default.
             policy: Which addresses may be connected to.
+            proxy: What to go through, as for `connect`.
             options: Those of `sse.Client`: how to ask, when to come back, what to bear.
 
         Raises:
             LocalProtocolError: The URL or an option cannot be.
         """
         limits = Limits(response_time=response_time)
-        pool = self._runtime.pool(limits=limits, policy=policy, tls=tls)
+        pool = self._pool(limits=limits, policy=policy, tls=tls, proxy=proxy)
         return self._runtime.event_source(sse.Client(url, **options), pool)
 
     async def send_webhook(
@@ -227,6 +258,7 @@ class Clients:
         schedule: Schedule = _SOON,
         tls: SSLContext | None = None,
         policy: AddressPolicy = PUBLIC_ONLY,
+        proxy: Proxy | str | None = None,
     ) -> webhook.Delivered:
         """Deliver one message, and wait until it is there.
 
@@ -238,12 +270,13 @@ class Clients:
             tls: How to verify the endpoint; the system's trust by default.
             policy: Which addresses may be connected to. Others choose endpoints, so only public
                 ones by default.
+            proxy: What to go through, as for `connect`.
 
         Raises:
             EventprotoError: The outcome of the last attempt.
         """
         sender = webhook.Sender(url, scheme, schedule=schedule)
-        async with self.run(sender, tls=tls, policy=policy) as role:
+        async with self.run(sender, tls=tls, policy=policy, proxy=proxy) as role:
             return await _delivered(role, message)
 
     async def publish(
@@ -253,6 +286,7 @@ class Clients:
         hubs: Iterable[str],
         tls: SSLContext | None = None,
         policy: AddressPolicy = ANYWHERE,
+        proxy: Proxy | str | None = None,
     ) -> None:
         """Tell WebSub hubs that a topic has news; they fetch it and tell its subscribers.
 
@@ -261,11 +295,12 @@ class Clients:
             hubs: Those that the topic advertises.
             tls: How to verify the hubs; the system's trust by default.
             policy: Which addresses may be connected to.
+            proxy: What to go through, as for `connect`.
 
         Raises:
             EventprotoError: A hub does not want to know, or cannot be reached.
         """
-        pool = self._pool(tls=tls, policy=policy)
+        pool = self._pool(tls=tls, policy=policy, proxy=proxy)
         try:
             await _ping(pool, hubs, topic)
         finally:
@@ -281,6 +316,7 @@ class Clients:
         port: int = 0,
         tls: SSLContext | None = None,
         policy: AddressPolicy = PUBLIC_ONLY,
+        proxy: Proxy | str | None = None,
         lease_seconds: int | None = None,
         **options: Any,  # noqa: ANN401  # those of the machine
     ) -> AsyncGenerator[Role[Any]]:
@@ -297,22 +333,22 @@ class Clients:
             tls: The server's certificate; without one it speaks plain HTTP.
             policy: Which addresses may be connected to. Resources choose their hubs, so only public
                 ones by default.
+            proxy: What the subscriber's calls go through, as for `connect`.
             lease_seconds: What to ask the hub for.
             options: Those of `websub.Subscriber`.
         """
         subscriber = websub.Subscriber(callback, **options)
         site = Site({"/": subscriber})
-        async with self.serve(site, host=host, port=port, tls=tls, policy=policy) as server:
+        async with self.serve(
+            site, host=host, port=port, tls=tls, policy=policy, proxy=proxy
+        ) as server:
             session = server.session(subscriber)
             await session.send(websub.Subscribe(url, lease_seconds=lease_seconds))
             yield session
 
 
-async def _opened(session: Session[Any]) -> None:
-    """Wait until a session is open, or raise why it is not."""
-    event = await session.next_event()
-    if isinstance(event, Closed):
-        raise event.error or ConnectionLost("the connection was closed before it was open")
+def _proxy(proxy: Proxy | str | None) -> Proxy | None:
+    return Proxy(proxy) if isinstance(proxy, str) else proxy
 
 
 async def _delivered(role: Role[Any], message: Message) -> webhook.Delivered:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
-from eventproto import ClosedError, End, LocalProtocolError
+from eventproto import ClosedError, End, LocalProtocolError, RemoteProtocolError
 from eventproto._address import ANYWHERE, AddressPolicy
 from eventproto._drive._session import Session
 from eventproto.http import Body, Call, Limits, Request, Response, Result, Unanswered, Unsent
+from eventproto.proxy import Proxy
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -43,6 +44,7 @@ class Pool(ABC):
         limits: The bounds of each connection.
         policy: Which addresses may be called; anywhere, unless others choose the URLs.
         tls: How to verify servers; the system's trust by default.
+        proxy: Through which proxy all connections go, if through any.
     """
 
     def __init__(
@@ -51,10 +53,12 @@ class Pool(ABC):
         limits: Limits = _LIMITS,
         policy: AddressPolicy = ANYWHERE,
         tls: SSLContext | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self._limits = limits
         self._policy = policy
         self._tls = tls
+        self._proxy = proxy
         self._idle: dict[HttpSession, _Origin] = {}  # the freshest one last
 
     def perform(self, call: Call) -> Answer:
@@ -88,6 +92,7 @@ class Pool(ABC):
 
         Raises:
             OSError: There is none to be had, or the policy refuses the address.
+            RemoteProtocolError: The proxy opens none.
         """
 
     def take(self, request: Request) -> HttpSession | None:
@@ -132,7 +137,7 @@ class Answer:
             if self._session is None:
                 try:
                     self._session = await self._send()
-                except (OSError, ClosedError) as error:
+                except (OSError, ClosedError, RemoteProtocolError) as error:  # the last: a proxy's
                     if self._kept:
                         continue
                     unsent = Unsent(f"no connection to {request.authority}: {error}")

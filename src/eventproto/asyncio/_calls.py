@@ -3,76 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from socket import SOCK_STREAM
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from typing_extensions import override
 
 from eventproto import CallMachine, End
-from eventproto._address import AddressPolicy
 from eventproto._drive._event_source import EventSource
 from eventproto._drive._pool import HttpSession, Pool
 from eventproto._drive._role import Flag, Role
 from eventproto._drive._unwrapped import unwrapped
+from eventproto.asyncio._connect import open_connection
 from eventproto.asyncio._stream import StreamConnection
-from eventproto.http import Call, ClientConnection, Limits, Request
+from eventproto.http import Call, ClientConnection, Request
 
-__all__ = ["ConnectionPool", "PulledEventSource", "RunningRole", "open_connection", "run"]
+__all__ = ["ConnectionPool", "PulledEventSource", "RunningRole", "run"]
 
 CommandT = TypeVar("CommandT")
-SessionT = TypeVar("SessionT", bound=StreamConnection[Any])
 T = TypeVar("T")
-
-_LIMITS: Final = Limits()
-
-
-async def open_connection(
-    session: SessionT,
-    request: Request,
-    *,
-    tls: ssl.SSLContext | None,
-    policy: AddressPolicy,
-    limits: Limits = _LIMITS,
-) -> SessionT:
-    """Put a session on a connection to the origin of a request.
-
-    The name is resolved once, and the connection goes to an address that the policy has seen. It
-    may take as long as an answer may take.
-
-    Raises:
-        OSError: No address can be reached, or none may be.
-    """
-    loop = asyncio.get_running_loop()
-    context = (tls or ssl.create_default_context()) if request.secure else None
-    failure = OSError("no address")
-    try:
-        async with asyncio.timeout(limits.response_time):
-            found = await loop.getaddrinfo(request.host, request.port, type=SOCK_STREAM)
-            for address in policy.choose([str(each[4][0]) for each in found]):
-                try:
-                    await loop.create_connection(
-                        lambda: session,
-                        address,
-                        request.port,
-                        ssl=context,
-                        server_hostname=request.host if context else None,
-                    )
-                except OSError as error:
-                    failure = error
-                else:
-                    return session
-    except TimeoutError as error:
-        msg = f"no connection within {limits.response_time} seconds"
-        raise TimeoutError(msg) from error
-    except ValueError as error:
-        # A name that cannot be looked up at all: a label too long, or empty.
-        msg = f"{request.host!r} is no host name: {error}"
-        raise OSError(msg) from error
-    raise failure
 
 
 class _HttpConnection(StreamConnection[Call | End], HttpSession):
@@ -97,7 +47,12 @@ class ConnectionPool(Pool):
     async def connect(self, request: Request) -> HttpSession:
         session = _HttpConnection(ClientConnection(limits=self._limits))
         return await open_connection(
-            session, request, tls=self._tls, policy=self._policy, limits=self._limits
+            session,
+            request,
+            tls=self._tls,
+            policy=self._policy,
+            proxy=self._proxy,
+            limits=self._limits,
         )
 
 

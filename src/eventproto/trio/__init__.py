@@ -11,6 +11,8 @@ from eventproto._drive._role import Role
 from eventproto._drive._server import Server
 from eventproto._drive._session import Session
 from eventproto._drive._stream import StreamSession
+from eventproto._drive._websocket import Pieces, WebSocketSession
+from eventproto._drive._websocket_client import Authenticate, Connections, WebSocketConnector
 from eventproto.trio import _runtime
 from eventproto.trio._threads import Threads
 
@@ -18,12 +20,17 @@ __all__ = [
     "ANYWHERE",
     "PUBLIC_ONLY",
     "AddressPolicy",
+    "Authenticate",
+    "Connections",
     "EventSource",
+    "Pieces",
     "Role",
     "Server",
     "Session",
     "StreamSession",
     "Threads",
+    "WebSocketConnector",
+    "WebSocketSession",
     "connect",
     "connect_sse",
     "connect_websocket",

@@ -3,85 +3,27 @@
 from __future__ import annotations
 
 import math
-import ssl
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import trio
 from typing_extensions import override
 
 from eventproto import EOF, CallMachine, Chunk, End, Event
-from eventproto._address import AddressPolicy
 from eventproto._drive._event_source import EventSource
 from eventproto._drive._pool import HttpSession, Pool
 from eventproto._drive._role import Flag, Role
 from eventproto._drive._unwrapped import unwrapped
-from eventproto.http import Call, ClientConnection, Limits, Request
+from eventproto.http import Call, ClientConnection, Request
+from eventproto.trio._connect import open_connection
 from eventproto.trio._stream import BROKEN, AnyStream, socket_of
 
-__all__ = ["ConnectionPool", "PulledEventSource", "RunningRole", "open_connection", "run"]
+__all__ = ["ConnectionPool", "PulledEventSource", "RunningRole", "run"]
 
 CommandT = TypeVar("CommandT")
 T = TypeVar("T")
-
-_LIMITS: Final = Limits()
-
-
-async def open_connection(
-    request: Request,
-    *,
-    tls: ssl.SSLContext | None,
-    policy: AddressPolicy,
-    limits: Limits = _LIMITS,
-) -> AnyStream:
-    """Open a connection to the origin of a request.
-
-    The name is resolved once, and the connection goes to an address that the policy has seen. It
-    may take as long as an answer may take.
-
-    Raises:
-        OSError: No address can be reached, or none may be.
-    """
-    failure = OSError("no address")
-    try:
-        with trio.fail_after(limits.response_time):
-            found = await trio.socket.getaddrinfo(
-                request.host, request.port, type=trio.socket.SOCK_STREAM
-            )
-            for address in policy.choose(str(each[4][0]) for each in found):
-                try:
-                    stream = await trio.open_tcp_stream(address, request.port)
-                except OSError as error:
-                    failure = error
-                else:
-                    return await _secured(stream, request, tls) if request.secure else stream
-    except trio.TooSlowError as error:
-        msg = f"no connection within {limits.response_time} seconds"
-        raise TimeoutError(msg) from error
-    except ValueError as error:
-        # A name that cannot be looked up at all: a label too long, or empty.
-        msg = f"{request.host!r} is no host name: {error}"
-        raise OSError(msg) from error
-    raise failure
-
-
-async def _secured(
-    stream: trio.SocketStream, request: Request, tls: ssl.SSLContext | None
-) -> AnyStream:
-    context = tls or ssl.create_default_context()
-    secured = trio.SSLStream(stream, context, server_hostname=request.host, https_compatible=True)
-    try:
-        await secured.do_handshake()
-    except trio.BrokenResourceError as error:
-        stream.socket.close()
-        msg = f"no TLS connection to {request.authority}: {error.__cause__ or error}"
-        raise OSError(msg) from error
-    except BaseException:
-        stream.socket.close()
-        raise
-    return secured
 
 
 class _HttpConnection(HttpSession):
@@ -140,10 +82,16 @@ class ConnectionPool(Pool):
 
     @override
     async def connect(self, request: Request) -> HttpSession:
+        machine = ClientConnection(limits=self._limits)
         stream = await open_connection(
-            request, tls=self._tls, policy=self._policy, limits=self._limits
+            machine,
+            request,
+            tls=self._tls,
+            policy=self._policy,
+            proxy=self._proxy,
+            limits=self._limits,
         )
-        return _HttpConnection(ClientConnection(limits=self._limits), stream)
+        return _HttpConnection(machine, stream)
 
 
 class RunningRole(Role[CommandT]):

@@ -1,25 +1,44 @@
-"""What trio gives: see `eventproto._drive._clients.Runtime`, which this module implements."""
+"""What trio gives: see `eventproto._drive._runtime.Runtime`, which this module implements."""
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from time import time as unix_time
 from typing import TypeVar
+
+import trio
 
 from eventproto import Chunk, Machine
 from eventproto._address import AddressPolicy
+from eventproto._drive._unwrapped import unwrapped
 from eventproto.http import Request
-from eventproto.trio._calls import ConnectionPool, PulledEventSource, open_connection, run
+from eventproto.proxy import Proxy
+from eventproto.trio._calls import ConnectionPool, PulledEventSource, run
+from eventproto.trio._connect import open_connection
 from eventproto.trio._server import serve
 from eventproto.trio._stream import StreamConnection, running
 
-__all__ = ["connect", "event_source", "pool", "run", "serve"]
+__all__ = [
+    "connect",
+    "contexts",
+    "event_source",
+    "now",
+    "pool",
+    "run",
+    "serve",
+    "sleep",
+    "unix_time",
+]
 
 CommandT = TypeVar("CommandT")
+T = TypeVar("T")
 
 pool = ConnectionPool
 event_source = PulledEventSource
+sleep = trio.sleep
+now = trio.current_time
 
 
 @asynccontextmanager
@@ -29,9 +48,64 @@ async def connect(
     *,
     tls: ssl.SSLContext | None,
     policy: AddressPolicy,
+    proxy: Proxy | None,
 ) -> AsyncGenerator[StreamConnection[CommandT]]:
     """Drive a byte-stream machine for the time of the block."""
-    stream = await open_connection(Request("GET", url), tls=tls, policy=policy)
+    request = Request("GET", url)
+    stream = await open_connection(machine, request, tls=tls, policy=policy, proxy=proxy)
     connection = StreamConnection(machine, stream)
     async with running(connection):
         yield connection
+
+
+class HeldContexts:
+    """See `Contexts`; each context is entered, and left, by a task of its own.
+
+    A nursery must be left by the task that has entered it, before what was entered earlier is.
+    """
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        self._held: tuple[trio.Event, trio.Event] | None = None
+
+    async def enter(self, context: AbstractAsyncContextManager[T]) -> T:
+        """See `Contexts`."""
+        left, ended = self._held = (trio.Event(), trio.Event())
+        entered: T = await self._nursery.start(_hold, context, left, ended)
+        return entered
+
+    async def leave(self) -> None:
+        """See `Contexts`."""
+        if self._held is not None:
+            left, ended = self._held
+            left.set()
+            await ended.wait()
+            self._held = None
+
+
+async def _hold(
+    context: AbstractAsyncContextManager[T],
+    left: trio.Event,
+    ended: trio.Event,
+    *,
+    task_status: trio.TaskStatus[T],
+) -> None:
+    try:
+        async with context as entered:
+            task_status.started(entered)
+            await left.wait()
+    finally:
+        ended.set()
+
+
+@asynccontextmanager
+async def contexts() -> AsyncGenerator[HeldContexts]:
+    """Hold a context for somebody, for the time of the block at most."""
+    with unwrapped():
+        async with trio.open_nursery() as nursery:
+            held = HeldContexts(nursery)
+            try:
+                yield held
+                await held.leave()
+            finally:
+                nursery.cancel_scope.cancel()
