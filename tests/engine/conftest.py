@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from itertools import count
 from pathlib import Path
@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from eventproto.engine import Engine, MemoryEngine
+from eventproto.engine.redis import RedisEngine
 from eventproto.engine.sqlite import SqliteEngine
+from tests.engine.redis_server import RedisServer
 
 Open = Callable[..., AbstractAsyncContextManager[Engine]]
 
@@ -32,21 +34,40 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One for all tests that only need it to be there."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+_stores = count()
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 def open_engine(
     request: pytest.FixtureRequest, clock: ManualClock, runtime: ModuleType, tmp_path: Path
 ) -> Open:
     """Opens an engine with nothing in it."""
-    stores = count()
 
     def open_memory(**options: Any) -> MemoryEngine:
         return MemoryEngine(**{"clock": clock, **options})
 
     def open_sqlite(**options: Any) -> SqliteEngine:
-        path = tmp_path / f"{next(stores)}.db"
+        path = tmp_path / f"{next(_stores)}.db"
         return SqliteEngine(
             path, runtime.Threads(), **{"clock": clock, "synchronous": "normal", **options}
         )
 
-    choice: dict[str, Open] = {"memory": open_memory, "sqlite": open_sqlite}
+    def open_redis(**options: Any) -> RedisEngine:
+        server = request.getfixturevalue("redis_server")
+        return RedisEngine(server.url, prefix=f"{next(_stores)}", **{"clock": clock, **options})
+
+    choice: dict[str, Open] = {
+        "memory": open_memory,
+        "sqlite": open_sqlite,
+        "redis": open_redis,
+    }
     return choice[request.param]

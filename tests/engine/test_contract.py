@@ -10,8 +10,10 @@ import pytest
 from hypothesis import settings
 
 from eventproto.engine import MemoryEngine
+from eventproto.engine.redis import RedisEngine
 from eventproto.engine.sqlite import SqliteEngine
 from eventproto.testing import check_engine
+from tests.engine.redis_server import RedisServer
 
 Runtime = Literal["asyncio", "trio"]
 
@@ -40,3 +42,11 @@ def test_the_engine_in_sqlite(runtime: Runtime, tmp_path: Path) -> None:
         return SqliteEngine(tmp_path / store, threads, synchronous="normal", **options)
 
     check_engine(open_sqlite, runtime=runtime, settings=PROGRAMS)
+
+
+@pytest.mark.parametrize("runtime", ["asyncio", "trio"])
+def test_the_engine_in_redis(runtime: Runtime, redis_server: RedisServer) -> None:
+    def open_redis(store: str, **options: Any) -> RedisEngine:
+        return RedisEngine(redis_server.url, prefix=f"{runtime} {store}", **options)
+
+    check_engine(open_redis, runtime=runtime, settings=PROGRAMS)

@@ -12,27 +12,38 @@ from __future__ import annotations
 
 from base64 import b32encode
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Self
 
 from eventproto.engine._values import Clock
 
-__all__ = ["EPOCH_SIZE", "Cursors", "position_of"]
+__all__ = ["EPOCH_SIZE", "TAG_SIZE", "Cursors", "position_of", "tag"]
 
 EPOCH_SIZE: Final = 16
 """How many random bytes make an epoch."""
+
+TAG_SIZE: Final = 5
+"""How many bytes make a tag, of eight letters and digits."""
 
 _DIGITS: Final = 16  # microseconds until the year 2255
 _LATEST: Final = 2**53 - 1  # the largest whole number that is exact in every store
 
 
 class Cursors:
-    """The cursors of one topic."""
+    """The cursors of one topic.
+
+    Args:
+        tag: What all of them begin with.
+    """
 
     __slots__ = ("_prefix",)
 
-    def __init__(self, epoch: bytes, topic: str) -> None:
-        tag = blake2b(topic.encode(), key=epoch, digest_size=5).digest()
-        self._prefix = b32encode(tag).decode().lower() + "-"
+    def __init__(self, tag: str) -> None:
+        self._prefix = tag + "-"
+
+    @classmethod
+    def of(cls, epoch: bytes, topic: str) -> Self:
+        """Those of a topic, in a store that has one epoch for all its topics."""
+        return cls(tag(blake2b(topic.encode(), key=epoch, digest_size=TAG_SIZE).digest()))
 
     def write(self, position: int) -> str:
         """The cursor of a position."""
@@ -44,6 +55,11 @@ class Cursors:
         if not text.startswith(self._prefix) or len(digits) != _DIGITS:
             return None
         return int(digits) if digits.isascii() and digits.isdigit() else None
+
+
+def tag(seed: bytes) -> str:
+    """A tag of `TAG_SIZE` bytes."""
+    return b32encode(seed).decode().lower()
 
 
 def position_of(clock: Clock) -> int:

@@ -14,15 +14,15 @@ class Hints:
     """The watchers of topics or of queues, by name.
 
     Args:
-        on_watch: Called when somebody begins to watch, for engines that then must look for news.
+        on_change: Called when something else is watched, for engines that must look for news.
     """
 
-    __slots__ = ("_on_watch", "_watchers")
+    __slots__ = ("_on_change", "_watchers")
 
-    def __init__(self, on_watch: Callable[[], None] | None = None) -> None:
+    def __init__(self, on_change: Callable[[], None] | None = None) -> None:
         # Each under a key of its own, so that one function may watch twice.
         self._watchers: dict[str, dict[object, Hint]] = {}
-        self._on_watch = on_watch
+        self._on_change = on_change
 
     @contextmanager
     def watch(self, names: Iterable[str], hint: Hint) -> Generator[None]:
@@ -31,8 +31,8 @@ class Hints:
         key = object()
         for name in watched:
             self._watchers.setdefault(name, {})[key] = hint
-        if self._on_watch is not None:
-            self._on_watch()
+        if self._on_change is not None:
+            self._on_change()
         try:
             yield
         finally:
@@ -41,6 +41,8 @@ class Hints:
                 del watchers[key]
                 if not watchers:
                     del self._watchers[name]
+            if self._on_change is not None:
+                self._on_change()
 
     def names(self) -> tuple[str, ...]:
         """What is watched; may be asked from any thread."""

@@ -64,7 +64,7 @@ class MemoryLog:
 
     def _find(self, topic: str) -> _Topic:
         # What nothing was appended to is not kept: readers may ask for topics at will.
-        return self._topics.get(topic) or _Topic(Cursors(self._epoch, topic))
+        return self._topics.get(topic) or _Topic(Cursors.of(self._epoch, topic))
 
 
 class _Topic:

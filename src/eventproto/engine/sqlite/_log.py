@@ -97,7 +97,7 @@ def _find(connection: sqlite3.Connection, topic: str) -> _Topic | None:
 
 def _cursors(connection: sqlite3.Connection, topic: str) -> Cursors:
     (epoch,) = connection.execute("SELECT epoch FROM store").fetchone()
-    return Cursors(epoch, topic)
+    return Cursors.of(epoch, topic)
 
 
 def _append(

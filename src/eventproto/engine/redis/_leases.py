@@ -1,0 +1,84 @@
+"""Leases in Redis."""
+
+from __future__ import annotations
+
+from eventproto._retry import Entropy
+from eventproto.engine._checks import check_limit, check_name, check_record, check_text
+from eventproto.engine._values import Lease
+from eventproto.engine.redis import _leases_scripts as scripts
+from eventproto.engine.redis._server import Server, Time, exact, key_of
+
+__all__ = ["RedisLeases"]
+
+
+class RedisLeases:
+    """See `eventproto.engine.Leases`."""
+
+    def __init__(self, server: Server, prefix: str, time: Time, entropy: Entropy) -> None:
+        self._server = server
+        self._time = time
+        self._entropy = entropy
+        key = key_of(prefix, "leases", "all")
+        self._keys = [f"{key}:records", f"{key}:order", f"{key}:expiries"]
+
+    async def set(self, key: str, data: bytes, expires: float | None = None) -> Lease:
+        """See `Leases.set`."""
+        check_record(key, data, expires)
+        lease = self._lease(key, data, expires)
+        await self._store(lease, 0, "")
+        return lease
+
+    async def get(self, key: str) -> Lease | None:
+        """See `Leases.get`."""
+        check_name("key", key)
+        found = await self._server.run(scripts.GET, self._keys, self._time(), key)
+        return None if found is None else _read(key, *found)
+
+    async def delete(self, key: str, expected: Lease | None = None) -> bool:
+        """See `Leases.delete`."""
+        check_name("key", key)
+        version = "" if expected is None else expected.version
+        return bool(await self._server.run(scripts.DELETE, self._keys, self._time(), key, version))
+
+    async def swap(
+        self, key: str, expected: Lease | None, data: bytes, expires: float | None = None
+    ) -> Lease | None:
+        """See `Leases.swap`."""
+        check_record(key, data, expires)
+        lease = self._lease(key, data, expires)
+        version = "" if expected is None else expected.version
+        return lease if await self._store(lease, 1, version) else None
+
+    async def scan(
+        self, prefix: str = "", after: str | None = None, limit: int = 100
+    ) -> tuple[Lease, ...]:
+        """See `Leases.scan`."""
+        check_text("prefix", prefix)
+        check_limit("limit", limit, 1)
+        begin = prefix if after is None else max(prefix, after + "\0")
+        found = await self._server.run(scripts.SCAN, self._keys, self._time(), prefix, begin, limit)
+        return tuple(_read(key.decode(), *rest) for key, *rest in found)
+
+    def _lease(self, key: str, data: bytes, expires: float | None) -> Lease:
+        # Drawn, not counted: a count would begin again when the store is flushed.
+        return Lease(key, data, expires, self._entropy(8).hex())
+
+    async def _store(self, lease: Lease, compare: int, version: str) -> bool:
+        expires = "" if lease.expires is None else exact(lease.expires)
+        return bool(
+            await self._server.run(
+                scripts.SET,
+                self._keys,
+                self._time(),
+                lease.key,
+                lease.data,
+                expires,
+                lease.version,
+                compare,
+                version,
+            )
+        )
+
+
+def _read(key: str, data: bytes, expires: bytes, version: bytes) -> Lease:
+    return Lease(key, data, float(expires) if expires else None, version.decode())
