@@ -106,6 +106,8 @@ class SiteConnection(Layered[Any]):
             call.request,
             subprotocols=endpoint.subprotocols,
             origins=endpoint.origins,
+            compression=endpoint.compression,
+            fragments=endpoint.fragments,
             limits=endpoint.limits,
         )
         self._http.send(Result(call.token, response), self._now)

@@ -153,12 +153,16 @@ class WebSocket:
         handler: Talks to the peer.
         subprotocols: Those that this side speaks, best first.
         origins: The values of `Origin` that browsers may come from; None for all.
+        compression: How messages may be compressed, if the client offers it; None for not at all.
+        fragments: Whether messages are reported as they come, as `websocket.Fragment`.
         limits: The bounds of each connection.
     """
 
     handler: Handler
     subprotocols: Sequence[str] = ()
     origins: Sequence[str] | None = None
+    compression: websocket.Deflate | None = None
+    fragments: bool = False
     limits: websocket.Limits = websocket.Limits()
 
 
