@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from itertools import pairwise
 from random import Random
@@ -277,6 +278,15 @@ def test_much_of_little_is_allowed_now_and_then() -> None:
     receiver = decompressor(message_size=100_000, inflation_ratio=10)
     for now in range(5, 15):
         assert receiver.decompress(wire, now, fin=True) == bytes(100_000)
+
+
+def test_there_may_be_no_bound() -> None:
+    """Or one that zlib could not be told."""
+    wire = Compressor(Deflate()).compress(bytes(10_000))
+    for limits in ({"inflation_ratio": math.inf}, {"message_size": 2**63}):
+        receiver = decompressor(**limits)
+        assert receiver.decompress(b"", 0, fin=False) == b""
+        assert receiver.decompress(wire, 0, fin=True) == bytes(10_000)
 
 
 def test_what_is_compressed_well_but_not_too_well_is_always_allowed() -> None:

@@ -2,134 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import wsproto
-import wsproto.connection
 import wsproto.events as theirs
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.client import ClientProtocol
-from websockets.frames import Frame as TheirFrame
-from websockets.frames import Opcode as TheirOpcode
 from websockets.protocol import Protocol, Side
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
-from eventproto import EOF, Closed, End, Event, RemoteProtocolError
+from eventproto import EOF, Closed, End, RemoteProtocolError
 from eventproto.strategies._websocket import broken_websocket_streams, websocket_streams
 from eventproto.testing import feed
 from eventproto.websocket import (
-    Binary,
     ClientConnection,
     Close,
     Connection,
     Opened,
-    Ping,
-    Pong,
     ServerConnection,
     Text,
 )
+from tests.websocket.oracles import Websockets, Wsproto
 from tests.websocket.peer import client, server
 
 URL = "ws://example.com/chat?x=y"
-
-
-class Wsproto:
-    """wsproto's end of an open connection, as a function from bytes to our events."""
-
-    def __init__(self, *, is_client: bool) -> None:
-        role = wsproto.ConnectionType.CLIENT if is_client else wsproto.ConnectionType.SERVER
-        self.connection = wsproto.connection.Connection(role)
-
-    def read(self, data: bytes) -> list[Event]:
-        self.connection.receive_data(data)
-        return list(self._events())
-
-    def _events(self) -> Iterator[Event]:
-        parts: list[Any] = []
-        for event in self.connection.events():
-            match event:
-                case theirs.Message():
-                    parts.append(event.data)
-                    if event.message_finished:
-                        text = isinstance(event, theirs.TextMessage)
-                        yield Text("".join(parts)) if text else Binary(b"".join(parts))
-                        parts = []
-                case theirs.Ping():
-                    yield Ping(bytes(event.payload))
-                case theirs.Pong():
-                    yield Pong(bytes(event.payload))
-                case theirs.CloseConnection():
-                    yield Close(int(event.code), event.reason or "")
-                case _:
-                    raise AssertionError(event)
-
-    def write(self, event: Event) -> bytes:
-        match event:
-            case Text(text):
-                return self.connection.send(theirs.TextMessage(data=text))
-            case Binary(data):
-                return self.connection.send(theirs.BytesMessage(data=data))
-            case Ping(payload):
-                return self.connection.send(theirs.Ping(payload=payload))
-            case Pong(payload):
-                return self.connection.send(theirs.Pong(payload=payload))
-            case Close(code, reason):
-                return self.connection.send(theirs.CloseConnection(code=code, reason=reason))
-            case _:
-                raise AssertionError(event)
-
-
-class Websockets:
-    """The same with the sans-I/O layer of websockets, which leaves joining to its user."""
-
-    def __init__(self, *, is_client: bool) -> None:
-        self.protocol = Protocol(Side.CLIENT if is_client else Side.SERVER)
-
-    def read(self, data: bytes) -> list[Event]:
-        self.protocol.receive_data(data)
-        return list(self._events())
-
-    def _events(self) -> Iterator[Event]:
-        parts: list[bytes] = []
-        text = False
-        for frame in self.protocol.events_received():
-            assert isinstance(frame, TheirFrame)
-            payload = bytes(frame.data)
-            match frame.opcode:
-                case TheirOpcode.PING:
-                    yield Ping(payload)
-                case TheirOpcode.PONG:
-                    yield Pong(payload)
-                case TheirOpcode.CLOSE:
-                    assert self.protocol.close_rcvd is not None
-                    yield Close(int(self.protocol.close_rcvd.code), self.protocol.close_rcvd.reason)
-                case opcode:
-                    text = text if opcode is TheirOpcode.CONT else opcode is TheirOpcode.TEXT
-                    parts.append(payload)
-                    if frame.fin:
-                        whole = b"".join(parts)
-                        yield Text(whole.decode()) if text else Binary(whole)
-                        parts = []
-
-    def write(self, event: Event) -> bytes:
-        match event:
-            case Text(text):
-                self.protocol.send_text(text.encode())
-            case Binary(data):
-                self.protocol.send_binary(data)
-            case Ping(payload):
-                self.protocol.send_ping(payload)
-            case Pong(payload):
-                self.protocol.send_pong(payload)
-            case Close(code, reason):
-                self.protocol.send_close(code, reason)
-            case _:
-                raise AssertionError(event)
-        return b"".join(self.protocol.data_to_send())
 
 
 PEERS = [Wsproto, Websockets]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from typing import Any, Final
 
@@ -82,6 +83,7 @@ _LAST_BLOCK: Final = b"\x03\x00"  # an empty one that says that it is the last
 # zlib copies what is behind a block that says that it is the last. After the first one of those,
 # it is given no more than so much at a time, or many of them would cost square time.
 _SLICE: Final = 1024
+_MOST: Final = sys.maxsize - 1  # what zlib can be told
 
 
 class Compressor:
@@ -135,7 +137,8 @@ class Decompressor:
             RemoteProtocolError: They are not what a compressor makes (1007).
             LimitExceeded: The message becomes too large (1009), or much of little too often (1008).
         """
-        self._credit += self._limits.inflation_ratio * len(data)
+        if data:  # or an infinite ratio would give no number
+            self._credit += self._limits.inflation_ratio * len(data)
         try:
             made = self._inflate(data, now)
             if fin:
@@ -146,8 +149,8 @@ class Decompressor:
 
     def _inflate(self, data: bytes, now: float) -> bytes:
         by_size = self._limits.message_size - self._made
-        by_ratio = int(self._credit + self._allowance.left(now))
-        room = min(by_size, by_ratio)
+        by_ratio = self._credit + self._allowance.left(now)
+        room = int(min(by_size, by_ratio, _MOST))
         parts: list[bytes] = []
         rest, size = memoryview(data), len(data)
         while rest:
