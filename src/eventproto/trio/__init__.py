@@ -6,6 +6,7 @@
 
 from eventproto._address import ANYWHERE, PUBLIC_ONLY, AddressPolicy
 from eventproto._drive._clients import Clients
+from eventproto._drive._engines import Engines
 from eventproto._drive._event_source import EventSource
 from eventproto._drive._role import Role
 from eventproto._drive._server import Server
@@ -34,6 +35,7 @@ __all__ = [
     "connect",
     "connect_sse",
     "connect_websocket",
+    "open_engine",
     "publish",
     "run",
     "send_webhook",
@@ -46,6 +48,7 @@ _clients = Clients(_runtime)
 connect = _clients.connect
 connect_sse = _clients.connect_sse
 connect_websocket = _clients.connect_websocket
+open_engine = Engines(Threads()).open
 publish = _clients.publish
 run = _clients.run
 send_webhook = _clients.send_webhook
