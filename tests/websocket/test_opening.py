@@ -113,6 +113,20 @@ def test_the_request_of_a_client() -> None:
     assert sorted(output.split(b"\r\n")) == sorted(ASK.split(b"\r\n"))
 
 
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("ws://example.com:80/", b"example.com"),
+        ("wss://example.com:443/", b"example.com"),
+        ("ws://example.com:443/", b"example.com:443"),
+        ("wss://[::1]:8443/", b"[::1]:8443"),
+    ],
+)
+def test_ports_in_the_request(url: str, host: bytes) -> None:
+    """Only if it is not the one of the scheme."""  # WebSocket H9
+    assert b"\r\nHost: " + host + b"\r\n" in feed(client(url), []).output
+
+
 def test_the_answer_of_a_server() -> None:
     """Is what the RFC has in section 1.3."""
     assert feed(server(), [ASK]).output == ANSWER
