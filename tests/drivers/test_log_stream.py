@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import socket
 import weakref
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -18,7 +19,7 @@ import pytest
 from eventproto import Message, Overflow
 from eventproto.engine import MemoryEngine, Page, Retention, StoreUnavailable
 from eventproto.http import Request, Response
-from eventproto.site import LogStream, Site
+from eventproto.site import EventStream, LogStream, Site
 from eventproto.site import _channels as channels
 from eventproto.sse import Cors, Gap, Limits, Sendable, ServerSentEvent, encode
 from tests.drivers.streams import Client, eventually, follow
@@ -506,3 +507,35 @@ async def test_who_is_let_in(runtime: ModuleType, caplog: pytest.LogCaptureFixtu
         await publish(log, 2, topic="users/eve")
         await client.read_events(2)
     assert "ZeroDivisionError" in caplog.text
+
+
+def raw_socket(connection: Any) -> Any:
+    """The socket of a connection, whatever the runtime."""
+    if hasattr(connection, "_transport"):
+        return connection._transport.get_extra_info("socket")
+    return connection._stream.socket
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has it")
+async def test_a_client_that_lost_its_power_is_given_up_by_the_system(runtime: ModuleType) -> None:
+    """Heartbeats alone would be sent again and again for a quarter of an hour."""
+
+    async def handler(session: Any, _: Request) -> None:
+        await session.wait_gone()
+
+    limits = Limits(stall_time=7.5)
+    stream = LogStream(MemoryEngine().log, "a", limits=limits)
+    site = Site({"/log": stream, "/handler": EventStream(handler, limits=limits)})
+    async with runtime.serve(site) as server:
+        for path in ("/log", "/handler"):
+            async with follow(server.port, path):
+                await eventually(lambda: len(server._connections) == 1)
+                (connection,) = server._connections
+                await eventually(partial(has_timeout, raw_socket(connection)))
+            await eventually(lambda: not server._connections)
+            connection.bound_silence(1)  # too late, and no error
+
+
+def has_timeout(raw: Any) -> bool:
+    found: int = raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    return found == 7500

@@ -152,8 +152,7 @@ class Follower:
 
     def _post(self, events: Sequence[Encoded]) -> None:
         if events:
-            with suppress(ClosedError):  # whoever serves the connection will see that, too
-                self._connection.post(tuple(events))
+            self._connection.post(tuple(events))
 
     async def _send(self, events: Sequence[Encoded]) -> None:
         """Send events in pieces, each when the client has taken the one before."""
@@ -215,7 +214,8 @@ class _Reader:
         await moved.wait()
 
     async def read(self, after: str | None) -> Page:
-        """Read a page of the topic, for somebody who is not where everybody is."""
+        """Read a page of the topic."""
+        await self._runtime.take_turns()  # not every store makes its readers wait
         return await self._endpoint.log.read(self.channel.topic, after, _PAGE)
 
     def entries(self, records: Iterable[Record]) -> list[Entry]:
@@ -245,12 +245,16 @@ class _Reader:
         tail = None if page.records else page.tail
         self.channel.begin(tail)
         for follower, index in tuple(self.followers.items()):
-            follower.lose(index, tail)
+            with suppress(ClosedError):  # whoever serves the connection sees that, too
+                follower.lose(index, tail)
 
     def _distribute(self, records: Iterable[Record]) -> None:
         entries = [self._checked(self.channel.add(record)) for record in records]
         for follower, index in tuple(self.followers.items()):
-            follower.hear(index, entries)
+            try:
+                follower.hear(index, entries)
+            except ClosedError:
+                continue  # whoever serves the connection sees that, too
         for entry in entries:
             entry.forget()
 

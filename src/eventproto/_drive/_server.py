@@ -13,6 +13,7 @@ from eventproto._drive._feed import Feeds
 from eventproto._drive._role import Flag, Role
 from eventproto._drive._stream import StreamSession
 from eventproto._drive._websocket import WebSocketSession
+from eventproto.engine import EngineError
 from eventproto.http import Request, Response, Result
 from eventproto.site import EventStream, Followed, Opened, Routed, Site
 
@@ -54,8 +55,11 @@ class Server(ABC):
                         response = await role.answer(event.call.request) if role else _NOT_RUNNING
                         await connection.send(Result(event.call.token, response))
                     elif isinstance(event, Opened):
+                        if isinstance(event.endpoint, EventStream):
+                            connection.bound_silence(event.endpoint.limits.stall_time)
                         await self._run_handler(event, connection)
                     elif isinstance(event, Followed):
+                        connection.bound_silence(event.endpoint.limits.stall_time)
                         await self._follow(event, connection)
             await connection.wait_gone()
         except Exception:  # noqa: BLE001  # an application's `admit`: its trouble with one request
@@ -102,6 +106,10 @@ class Server(ABC):
             await handling
         except ClosedError:
             raise
+        except EngineError as error:
+            _LOG.warning("%s breaks off: %s", request.path, error)
+            connection.abort()
+            return False
         except Exception as error:  # noqa: BLE001  # one peer's trouble is not the server's
             # Iterating raises the error of `Closed`: that is the peer's fault, not the handler's.
             if connection.closed is None or error is not connection.closed.error:

@@ -42,6 +42,14 @@ class StreamSession(Session[CommandT]):
         """Drop the connection now; what was not written yet is lost."""
 
     @abstractmethod
+    def bound_silence(self, seconds: float) -> None:
+        """Have the system give the peer up that acknowledges nothing for so long.
+
+        For who only sends, and little: what a peer that lost its power does not acknowledge would
+        be sent again for a quarter of an hour. Only where the system has `TCP_USER_TIMEOUT`.
+        """
+
+    @abstractmethod
     async def wait_gone(self) -> None:
         """Wait until the connection is gone, whatever events are left."""
 

@@ -9,6 +9,7 @@ reading stops while events wait to be taken, and a lost connection is EOF to the
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeVar, cast
@@ -23,6 +24,7 @@ __all__ = ["StreamConnection", "running"]
 CommandT = TypeVar("CommandT")
 
 _HIGH_WATER: Final = 64
+_TCP_USER_TIMEOUT: Final[int | None] = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
 class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
@@ -85,6 +87,13 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
         if not self._gone.is_set():  # a transport that has closed may trip over it
             self._transport.abort()
 
+    @override
+    def bound_silence(self, seconds: float) -> None:
+        raw = self._transport.get_extra_info("socket")
+        if _TCP_USER_TIMEOUT is not None and raw is not None:
+            with suppress(OSError):  # it is gone already
+                raw.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(seconds * 1000))
+
     # The transport calls these.
 
     @override
@@ -134,7 +143,8 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
         """After any door in: let out what there is, look at the other doors, wake who waits."""
         self._write()
         if self.machine.finished and not self._rest:
-            self._transport.close()
+            # Not at once: a transport that is closed within `resume_writing` is lost twice.
+            self._loop.call_soon(self._transport.close)
             self._lose_patience_later()
         elif self.machine.backlog >= _HIGH_WATER:
             self._transport.pause_reading()

@@ -27,6 +27,7 @@ AnyStream: TypeAlias = trio.SocketStream | trio.SSLStream[Any]
 """A connection, over TLS or not; over TLS within TLS where an `https` proxy leads to its target."""
 
 _HIGH_WATER: Final = 64
+_TCP_USER_TIMEOUT: Final[int | None] = getattr(trio.socket, "TCP_USER_TIMEOUT", None)
 BROKEN: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
@@ -83,6 +84,13 @@ class StreamConnection(StreamSession[CommandT]):
     @override
     def abort(self) -> None:
         socket_of(self._stream).close()
+
+    @override
+    def bound_silence(self, seconds: float) -> None:
+        if _TCP_USER_TIMEOUT is not None:
+            with suppress(OSError):  # it is gone already
+                raw = socket_of(self._stream)
+                raw.setsockopt(trio.socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(seconds * 1000))
 
     def _step(self) -> None:
         """After any door in: have everybody look again."""
