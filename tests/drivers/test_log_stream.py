@@ -22,7 +22,7 @@ from eventproto.http import Request, Response
 from eventproto.site import EventStream, LogStream, Site
 from eventproto.site import _channels as channels
 from eventproto.sse import Cors, Gap, Limits, Sendable, ServerSentEvent, encode
-from tests.drivers.streams import Client, eventually, follow
+from tests.drivers.stream_client import Client, eventually, follow
 
 
 class Store:
