@@ -7,9 +7,10 @@ from types import ModuleType
 from typing import Any
 
 from eventproto import Message
+from eventproto.engine import MemoryEngine, Retention
 from eventproto.http import Request
-from eventproto.site import EventStream, Site
-from eventproto.sse import Comment, RetryChanged, ServerSentEvent, last_event_id
+from eventproto.site import EventStream, LogStream, Site
+from eventproto.sse import Comment, Cors, RetryChanged, ServerSentEvent, last_event_id
 from tests.interop.browser import Page, browser
 
 COLLECT = """
@@ -80,3 +81,104 @@ async def test_it_comes_back_with_its_last_event_id(runtime: ModuleType, tmp_pat
 
     assert [each[2] for each in found] == [str(number) for number in range(1, 9)]
     assert asked == ["", *(str(number) for number in range(1, 8))]
+
+
+async def test_channels_of_one_stream(runtime: ModuleType, tmp_path: Path) -> None:
+    """A page listens to each by its name, and comes back to its place in all of them."""
+    # SSE H4, F14, G1
+    script = """
+        const found = [], listen = (source, ...names) => {
+            for (const name of names) source.addEventListener(name, event => {
+                found.push([event.type, event.data]);
+                if (event.data === "last") { second(event.lastEventId); source.close(); }
+                if (event.data === "missed") { source.close(); done(found); }
+            });
+        };
+        listen(new EventSource("/events?channel=news&channel=prices"), "news:alarm", "prices");
+        const second = place => listen(
+            new EventSource("/events?channel=news&last_event_id=" + encodeURIComponent(place)),
+            "news:alarm", "news",
+        );
+    """
+    log = MemoryEngine().log
+    await log.append("prices", Message.of_text("1"))
+    await log.append("weather", Message.of_text("rain"))
+    await log.append("news", Message.of_text("seen", type="alarm"))
+    await log.append("prices", Message.of_text("last"))
+
+    async def append_one_more(session: Any, request: Request) -> None:
+        await log.append("news", Message.of_text("missed"))
+
+    events = LogStream(log, ["news", "prices", "weather"], replay=True)
+    site = Site({"/events": events, "/more": EventStream(append_one_more), "/": Page()})
+    async with runtime.serve(site) as server, browser(tmp_path) as page:
+        script = script.replace("second(", "fetch('/more'), second(", 1)
+        found = await page.run(f"http://127.0.0.1:{server.port}/", script)
+
+    assert sorted(found[:3]) == [["news:alarm", "seen"], ["prices", "1"], ["prices", "last"]]
+    assert found[3:] == [["news", "missed"]]
+
+
+async def test_a_gap_is_heard(runtime: ModuleType, tmp_path: Path) -> None:
+    """Before what is left of the history."""
+    # SSE G4
+    script = """
+        const found = [], source = new EventSource("/events?last_event_id=1");
+        const take = event => {
+            found.push([event.type, event.data]);
+            if (event.data === "5") { source.close(); done(found); }
+        };
+        source.addEventListener("gap", take);
+        source.addEventListener("message", take);
+    """
+    log = MemoryEngine(retention=Retention(count=2)).log
+    for number in range(1, 6):
+        await log.append("numbers", Message.of_text(str(number), id=str(number)))
+
+    site = Site({"/events": LogStream(log, "numbers"), "/": Page()})
+    async with runtime.serve(site) as server, browser(tmp_path) as page:
+        found = await page.run(f"http://127.0.0.1:{server.port}/", script)
+
+    gap = ["gap", '{"after":"1","reason":"history"}']
+    assert found == [gap, ["message", "4"], ["message", "5"]]
+
+
+async def test_pages_of_other_origins(runtime: ModuleType, tmp_path: Path) -> None:
+    """They read what the server lets them, also after a preflight for an unsafe event id."""
+    # SSE F22, F23
+    script = """
+        const sources = {};
+        const found = {};
+        const closed = () => { if (Object.keys(found).length == 2) done(found); };
+        for (const path of ["/open", "/closed"]) {
+            const source = new EventSource(ORIGIN + path);
+            source.onmessage = event => {
+                if (event.data !== "last") return;
+                found[path] = event.lastEventId; source.close(); closed();
+            };
+            source.onerror = () => {
+                if (source.readyState === 2) { found[path] = "refused"; closed(); }
+            };
+        }
+    """
+    asked: list[str] = []
+
+    async def come_back(session: Any, request: Request) -> None:
+        asked.append(last_event_id(request))
+        await session.send(RetryChanged(10))
+        await session.send(
+            ServerSentEvent("last" if asked[-1] else "first", id='"{unsafe}" \u2603')
+        )
+
+    open_to_all = EventStream(come_back, cors=Cors())
+    other = Site({"/open": open_to_all, "/closed": EventStream(come_back)})
+    async with (
+        runtime.serve(other) as elsewhere,
+        runtime.serve(Site({"/": Page()})) as server,
+        browser(tmp_path) as page,
+    ):
+        origin = f"'http://127.0.0.1:{elsewhere.port}'"
+        url = f"http://127.0.0.1:{server.port}/"
+        found = await page.run(url, script.replace("ORIGIN", origin))
+
+    assert found == {"/open": '"{unsafe}" \u2603', "/closed": "refused"}
