@@ -56,14 +56,19 @@ def check_engine(
     Raises:
         AssertionError: It does not keep the contract; what hypothesis prints says how.
     """
-    from hypothesis.stateful import run_state_machine_as_test  # noqa: PLC0415  # an extra
+    import hypothesis  # noqa: PLC0415  # an extra
+    from hypothesis.stateful import run_state_machine_as_test  # noqa: PLC0415  # as above
 
     from eventproto.testing._engine_leases import LeasesMachine  # noqa: PLC0415  # as above
     from eventproto.testing._engine_log import LogMachine  # noqa: PLC0415  # as above
     from eventproto.testing._engine_queue import QueueMachine  # noqa: PLC0415  # as above
 
+    # How fast a store is, nobody is to judge here.
+    patient = hypothesis.settings(
+        settings, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
     with loop_of(runtime) as loop:
         machines = {"log": LogMachine, "queue": QueueMachine, "leases": LeasesMachine}
         for part in parts:
             machine = machines[part]
-            run_state_machine_as_test(machine.of(factory, loop), settings=settings)
+            run_state_machine_as_test(machine.of(factory, loop), settings=patient)

@@ -161,7 +161,7 @@ class QueueMachine(EngineMachine):
             held.due = due
             held.data = held.data if data is None else data
 
-    @rule(handle=handles, job=claimed, reason=st.text(max_size=3))
+    @rule(handle=handles, job=claimed, reason=st.sampled_from(["", "why", "é\0"]))
     def bury(self, handle: int, job: Job, reason: str) -> None:
         counted = self.loop.call(lambda: self.engine(handle).queue.bury(job, reason))
         held = self.holder(job)
