@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Hashable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final, TypeAlias, cast
 
@@ -15,6 +15,7 @@ from eventproto.websocket import (
     Close,
     CloseCode,
     Connection,
+    Encoded,
     Fragment,
     Ping,
     Pong,
@@ -22,7 +23,7 @@ from eventproto.websocket import (
     Text,
 )
 
-__all__ = ["Pieces", "WebSocketSession"]
+__all__ = ["Pieces", "WebSocketSession", "broadcast"]
 
 Pieces: TypeAlias = Iterable[str] | Iterable[bytes] | AsyncIterable[str] | AsyncIterable[bytes]
 """A message in pieces: all of them strings, or all of them bytes."""
@@ -69,6 +70,18 @@ class WebSocketSession:
         if whole or isinstance(message, _CONTROL):
             return self._session.send(message)
         return self._send_in_turn(message)
+
+    def post(self, message: Sendable | Encoded | End) -> None:
+        """Send a message like `send`, without waiting for room.
+
+        What is posted while the peer reads nothing piles up, but for `websocket.Encoded`, whose
+        queue has bounds; see `broadcast`.
+
+        Raises:
+            LocalProtocolError: It cannot be sent, or another message is being sent in pieces.
+            ClosedError: The closing handshake has begun, or the connection has closed.
+        """
+        self._session.post(message)
 
     async def ping(self) -> float:
         """Ask the peer for a sign of life, and wait for it.
@@ -193,6 +206,33 @@ class WebSocketSession:
             self._begun = begun
             raise
         return piece[:0]
+
+
+def broadcast(
+    sessions: Iterable[WebSocketSession],
+    message: str | bytes | Text | Binary | Message,
+    *,
+    key: Hashable = None,
+) -> None:
+    """Send a message to many peers, and wait for none of them.
+
+    It is encoded once. Where a peer is slow it waits within the bounds of its connection,
+    `websocket.Limits.output_count` and `output_size`; what happens there is for `overflow` of the
+    endpoint to say. Connections that are closing, or have closed, are passed over.
+
+    Args:
+        sessions: The connections.
+        message: Text or bytes, or a `Message`.
+        key: Under `Overflow.COALESCE`, what it replaces while both wait: what was broadcast under
+            an equal key. None replaces nothing.
+
+    Raises:
+        LocalProtocolError: The message cannot be sent; nobody was sent anything.
+    """
+    encoded = Encoded.of(message, key)
+    for session in sessions:
+        with suppress(ClosedError):
+            session.post(encoded)
 
 
 _CONTROL: Final = (Ping, Pong, Close, End)

@@ -108,6 +108,7 @@ class SiteConnection(Layered[Any]):
             origins=endpoint.origins,
             compression=endpoint.compression,
             fragments=endpoint.fragments,
+            overflow=endpoint.overflow,
             limits=endpoint.limits,
         )
         self._http.send(Result(call.token, response), self._now)

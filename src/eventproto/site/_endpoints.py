@@ -155,6 +155,7 @@ class WebSocket:
         origins: The values of `Origin` that browsers may come from; None for all.
         compression: How messages may be compressed, if the client offers it; None for not at all.
         fragments: Whether messages are reported as they come, as `websocket.Fragment`.
+        overflow: What happens with a peer that is too slow for what is broadcast.
         limits: The bounds of each connection.
     """
 
@@ -163,6 +164,7 @@ class WebSocket:
     origins: Sequence[str] | None = None
     compression: websocket.Deflate | None = None
     fragments: bool = False
+    overflow: Overflow = Overflow.DISCONNECT
     limits: websocket.Limits = websocket.Limits()
 
 

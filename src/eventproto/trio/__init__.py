@@ -12,7 +12,7 @@ from eventproto._drive._role import Role
 from eventproto._drive._server import Server
 from eventproto._drive._session import Session
 from eventproto._drive._stream import StreamSession
-from eventproto._drive._websocket import Pieces, WebSocketSession
+from eventproto._drive._websocket import Pieces, WebSocketSession, broadcast
 from eventproto._drive._websocket_client import Authenticate, Connections, WebSocketConnector
 from eventproto.trio import _runtime
 from eventproto.trio._threads import Threads
@@ -32,6 +32,7 @@ __all__ = [
     "Threads",
     "WebSocketConnector",
     "WebSocketSession",
+    "broadcast",
     "connect",
     "connect_sse",
     "connect_websocket",

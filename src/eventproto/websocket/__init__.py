@@ -35,6 +35,7 @@ from eventproto.websocket._attempt import Attempt
 from eventproto.websocket._close import AbnormalClosure, CloseCode
 from eventproto.websocket._connection import Connection, Role
 from eventproto.websocket._deflate import Deflate
+from eventproto.websocket._encoded import Encoded
 from eventproto.websocket._events import (
     Binary,
     Close,
@@ -64,6 +65,7 @@ __all__ = [
     "CloseCode",
     "Connection",
     "Deflate",
+    "Encoded",
     "Fragment",
     "Frame",
     "FrameDecoder",

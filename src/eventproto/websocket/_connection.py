@@ -21,6 +21,7 @@ from eventproto._errors import (
 )
 from eventproto._event import Event, Message
 from eventproto._machine import EOF, Chunk, End, Machine
+from eventproto._overflow import Overflow
 from eventproto._retry import Entropy
 from eventproto.websocket._allowance import Allowance
 from eventproto.websocket._close import (
@@ -31,6 +32,7 @@ from eventproto.websocket._close import (
     last_words,
 )
 from eventproto.websocket._deflate import Decompressor, Deflate
+from eventproto.websocket._encoded import Encoded, Waiting
 from eventproto.websocket._events import Binary, Close, Fragment, Ping, Pong, Sendable, Text
 from eventproto.websocket._frames import FrameDecoder, Opcode
 from eventproto.websocket._limits import Limits
@@ -51,7 +53,7 @@ class Role(Enum):
     """Must not mask, and ends the TCP connection once both have said Close."""
 
 
-class Connection(Machine[Sendable | End, Chunk, Chunk]):
+class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
     """One end of a WebSocket, after the opening handshake.
 
     It reports `Text`, `Binary`, `Ping`, `Pong`, at most one `Close`, and at the end `Closed`.
@@ -67,8 +69,8 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
     It takes these events as commands too, for short a string or bytes, and a `Message`: as text
     if its content type says that it is and it is UTF-8, else as bytes; its other attributes do
     not travel. A message may be sent as several `Fragment`, of which the last one has `fin`; until
-    then no other message can be sent. `End` is a Close with code 1000, or 1001 if this side is
-    going away.
+    then no other message can be sent. What is `Encoded` waits in a queue of its own, within bounds.
+    `End` is a Close with code 1000, or 1001 if this side is going away.
 
     Args:
         role: Which end this is.
@@ -76,6 +78,8 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
         compression: Likewise; None for none.
         fragments: Whether messages are reported as they come, each as one or several `Fragment`,
             instead of whole. Nothing of them is held then, so `Limits.message_size` may be large.
+        overflow: What happens when more that is `Encoded` waits for the peer than `limits` allow.
+            `Overflow.DISCONNECT` is a Close with code 1013, and `LimitExceeded`.
         limits: How much, and how slowly, the peer may send.
         entropy: Where masking keys come from. They must be unpredictable (RFC 6455, 10.3).
 
@@ -93,6 +97,7 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
         subprotocol: str | None = None,
         compression: Deflate | None = None,
         fragments: bool = False,
+        overflow: Overflow = Overflow.DISCONNECT,
         limits: Limits = Limits(),
         entropy: Entropy = os.urandom,
     ) -> None:
@@ -121,6 +126,8 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
         self._outgoing = Outgoing(
             compression=compression, entropy=entropy if role is Role.CLIENT else None
         )
+        self._overflow = overflow
+        self._waiting: Waiting | None = None  # as long as nothing ever had to
         self._pongs: deque[bytes] = deque(maxlen=limits.pongs)
         self._pings = Pings()
         # When.
@@ -160,7 +167,7 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
     # What the application sends.
 
     @override
-    def _on_send(self, command: Sendable | End) -> None:
+    def _on_send(self, command: Sendable | Encoded | End) -> None:
         if self._state not in _SENDING:
             msg = "the closing handshake has begun"
             raise ClosedError(msg, reason=self._error)
@@ -184,6 +191,8 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
                 self._pings.sent(command.payload, self._now)
             case Pong():
                 self._write(Opcode.PONG, checked(command.payload))
+            case Encoded():
+                self._offer(command)
             case Close():
                 self._send_close(command)
             case End():
@@ -194,17 +203,33 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
                 raise LocalProtocolError(msg)
 
     def _say(self, opcode: Opcode, payload: bytes) -> None:
+        self._let_out_waiting()
         self._outputs.append(self._outgoing.message(opcode, payload))
         self._talked = self._now
 
     def _go_on(self, opcode: Opcode, payload: bytes, *, fin: bool) -> None:
+        self._let_out_waiting()
         self._outputs.append(self._outgoing.fragment(opcode, payload, fin=fin))
         self._talked = self._now
 
     def _write(self, opcode: Opcode, payload: bytes) -> None:
         self._outputs.append(self._outgoing.frame(opcode, payload))
 
+    def _offer(self, message: Encoded) -> None:
+        if self._waiting is None:
+            self._waiting = Waiting(self._outgoing, self._overflow, self._limits)
+        error = self._waiting.put(message)
+        if error is None:
+            self._talked = self._now
+        elif self._state is State.OPEN and self._failure is None:  # else it is ending anyway
+            self._on_failure(error)
+
+    def _let_out_waiting(self) -> None:
+        if self._waiting is not None:
+            self._outputs.extend(iter(self._waiting.take, None))
+
     def _send_close(self, close: Close) -> None:
+        self._let_out_waiting()
         self._write(Opcode.CLOSE, encode_close(close))
         self.close_sent = close
         self._step(Step.SEND_CLOSE)
@@ -294,7 +319,9 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
         if self._pongs:  # a control frame may overtake messages, and must not follow a Close
             self._write(Opcode.PONG, self._pongs.popleft())
             return self._outputs.pop()
-        return super().next_output()
+        if self._outputs:
+            return self._outputs.popleft()
+        return None if self._waiting is None else self._waiting.take()
 
     # What the clock brings, and how it ends.
 
@@ -348,6 +375,7 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
         if isinstance(error, ConnectionLost):
             self._close(error)
             return
+        self._waiting = None
         if self._state is State.OPEN:
             self.close_sent = last_words(error)
             self._write(Opcode.CLOSE, encode_close(self.close_sent))
@@ -368,6 +396,7 @@ class Connection(Machine[Sendable | End, Chunk, Chunk]):
 
     @override
     def _close(self, error: Exception | None = None) -> None:
+        self._waiting = None
         self._step(Step.CLOSE)
         super()._close(error)
 

@@ -10,6 +10,7 @@ from hashlib import sha1
 from typing import Final
 
 from eventproto._errors import LocalProtocolError
+from eventproto._overflow import Overflow
 from eventproto._retry import Entropy
 from eventproto._value import value
 from eventproto.http import HandshakeRejected, Headers, Request, Response
@@ -140,6 +141,7 @@ def accept(
     origins: Sequence[str] | None = None,
     compression: Deflate | None = None,
     fragments: bool = False,
+    overflow: Overflow = Overflow.DISCONNECT,
     limits: Limits = Limits(),
     entropy: Entropy = os.urandom,
 ) -> tuple[Response, Connection | None]:
@@ -155,6 +157,7 @@ def accept(
             without `Origin` does not come from a browser and is let in.
         compression: How messages may be compressed, if the client offers it; None for not at all.
         fragments: Whether the connection reports messages as they come, as `Fragment`.
+        overflow: What happens when more that is `Encoded` waits for the client than limits allow.
         limits: The bounds of the connection.
         entropy: Where the payload of Pings comes from.
 
@@ -190,6 +193,7 @@ def accept(
         subprotocol=subprotocol,
         compression=agreed,
         fragments=fragments,
+        overflow=overflow,
         limits=limits,
         entropy=entropy,
     )

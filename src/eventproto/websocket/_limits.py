@@ -39,6 +39,10 @@ class Limits:
             which few but the emptiest messages reach.
         pongs: How many Pings are answered that came while nothing could be written; of more than
             that, only the newest (RFC 6455, 5.5.3). 16, which is 2 KiB.
+        output_count: How many `Encoded` messages may wait for a peer that is slow. 1024, as for
+            event streams.
+        output_size: Bytes of the messages that may wait there. 1 MiB, so that a thousand peers
+            that do not read hold no more than a gigabyte.
         redirects: How many redirects a client follows for one connection. 20, as in the Fetch
             standard.
         open_time: Seconds for the opening handshake.
@@ -58,6 +62,8 @@ class Limits:
     control_rate: float = 1000.0
     inflation_ratio: float = 200.0
     pongs: int = 16
+    output_count: int = 1024
+    output_size: int = 1024 * 1024
     redirects: int = 20
     open_time: float = 10.0
     close_time: float = 10.0

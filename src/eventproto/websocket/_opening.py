@@ -13,10 +13,12 @@ from eventproto._errors import LocalProtocolError, PeerTimeout
 from eventproto._event import Event
 from eventproto._layered import Layered
 from eventproto._machine import End
+from eventproto._overflow import Overflow
 from eventproto._retry import Entropy
 from eventproto.http import Call, Headers, Request, Response, Result
 from eventproto.websocket._connection import Connection
 from eventproto.websocket._deflate import Deflate
+from eventproto.websocket._encoded import Encoded
 from eventproto.websocket._events import Opened, Requested, Sendable
 from eventproto.websocket._handshake import accept, connect
 from eventproto.websocket._limits import Limits
@@ -24,7 +26,7 @@ from eventproto.websocket._limits import Limits
 __all__ = ["ClientConnection", "ServerConnection"]
 
 
-class _Opening(Layered[Sendable | Accept | Result | End]):
+class _Opening(Layered[Sendable | Encoded | Accept | Result | End]):
     """A connection that is HTTP until both sides have agreed on a WebSocket."""
 
     def __init__(self, inner: http.ClientConnection | http.ServerConnection) -> None:
@@ -32,7 +34,7 @@ class _Opening(Layered[Sendable | Accept | Result | End]):
         self._http = inner
 
     @override
-    def _on_send(self, command: Sendable | Accept | Result | End) -> None:
+    def _on_send(self, command: Sendable | Encoded | Accept | Result | End) -> None:
         if self._inner is self._http and not isinstance(command, End):
             msg = "nothing can be sent before Opened has been reported"
             raise LocalProtocolError(msg)
@@ -126,6 +128,7 @@ class ServerConnection(_Opening):
         origins: Which origins pages may come from whose scripts connect; None for all.
         compression: How messages may be compressed, if the client offers it; None for not at all.
         fragments: Whether messages are reported as they come, as `Fragment`.
+        overflow: What happens when more that is `Encoded` waits for the client than limits allow.
         limits: The bounds of the handshake and the connection.
         entropy: Where the payload of Pings comes from.
     """
@@ -139,6 +142,7 @@ class ServerConnection(_Opening):
         origins: Sequence[str] | None = None,
         compression: Deflate | None = None,
         fragments: bool = False,
+        overflow: Overflow = Overflow.DISCONNECT,
         limits: Limits = Limits(),
         entropy: Entropy = os.urandom,
     ) -> None:
@@ -150,12 +154,13 @@ class ServerConnection(_Opening):
         self._origins = origins
         self._compression = compression
         self._fragments = fragments
+        self._overflow = overflow
         self._limits = limits
         self._entropy = entropy
         self._asked: Call | None = None  # what the application has to decide on
 
     @override
-    def _on_send(self, command: Sendable | Accept | Result | End) -> None:
+    def _on_send(self, command: Sendable | Encoded | Accept | Result | End) -> None:
         if isinstance(command, Accept | Result):
             self._decide(command)
         else:
@@ -193,6 +198,7 @@ class ServerConnection(_Opening):
             origins=self._origins,
             compression=self._compression,
             fragments=self._fragments,
+            overflow=self._overflow,
             limits=self._limits,
             entropy=self._entropy,
         )

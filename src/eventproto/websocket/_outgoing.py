@@ -63,6 +63,16 @@ class Outgoing:
             opcode = Opcode.CONTINUATION
         return encode_frame(opcode, payload, fin=fin, rsv1=rsv1, key=self._key())
 
+    @property
+    def amid_message(self) -> bool:
+        """Whether a message that is sent in fragments has not ended."""
+        return self._begun is not None
+
+    @property
+    def plain(self) -> bool:
+        """Whether a message leaves as it would on any other plain connection."""
+        return self._entropy is None and self._compressor is None
+
     def frame(self, opcode: Opcode, payload: bytes) -> bytes:
         """A frame that stands for itself, such as a control frame."""
         return encode_frame(opcode, payload, key=self._key())
