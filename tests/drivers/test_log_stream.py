@@ -16,12 +16,12 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from eventproto import Message, Overflow
+from eventproto import Backoff, Message, Overflow
 from eventproto.engine import MemoryEngine, Page, Retention, StoreUnavailable
 from eventproto.http import Request, Response
 from eventproto.site import EventStream, LogStream, Site
 from eventproto.site import _channels as channels
-from eventproto.sse import Cors, Gap, Limits, Sendable, ServerSentEvent, encode
+from eventproto.sse import Cors, Gap, Limits, Opened, Sendable, ServerSentEvent, encode
 from tests.drivers.stream_client import Client, eventually, follow
 
 
@@ -225,6 +225,39 @@ async def test_nothing_is_lost_or_repeated(runtime: ModuleType, topics: str | li
         for number in range(clients):
             tasks.start_soon(keep_coming_back, server.port, random.Random(number))
         await publish_all()
+
+
+async def test_our_client_loses_nothing_and_sees_the_gap(runtime: ModuleType) -> None:
+    """Whenever its connection is cut, also before the first event."""
+    store = Store()
+    async with (
+        runtime.serve(Site({"/": LogStream(store, "a", retry=1)})) as server,
+        runtime.connect_sse(
+            f"http://127.0.0.1:{server.port}/", backoff=Backoff(initial=0.01)
+        ) as events,
+    ):
+
+        async def cut_off() -> None:
+            for connection in tuple(server._connections):
+                connection.abort()
+            await eventually(lambda: not server._connections)
+
+        assert isinstance(await events.next_event(), Opened)
+        await eventually(lambda: [f for r in server._feeds._readers.values() for f in r.followers])
+        await anyio.wait_all_tasks_blocked()
+        got: list[str | None] = []
+        for number in range(20):
+            await publish(store, number)
+            if number % 3:
+                got.append((await anext(events)).id)
+            if number % 5 == 4:
+                await cut_off()
+        while len(got) < 20:
+            got.append((await anext(events)).id)
+        assert got == ids(0, 19)
+        await cut_off()
+        store.flush()
+        assert Gap.of(await anext(events)) == Gap("id-19", "history")
 
 
 async def test_each_event_is_encoded_once(
@@ -443,7 +476,7 @@ async def test_a_store_that_fails_for_a_while(
         follow(server.port) as client,
     ):
         await client.read_id()
-        for error in (StoreUnavailable("it is away"), ZeroDivisionError("a bug")):
+        for error in (ZeroDivisionError("a bug"), StoreUnavailable("it is away")):
             store.broken = error
             await publish(store, 1)
             await eventually(partial(contains, caplog, str(error)))

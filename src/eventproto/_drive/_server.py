@@ -93,6 +93,7 @@ class Server(ABC):
                 handling = self._until_gone(connection, follower.catch_up())
                 await self._guarded(followed.request, connection, handling)
             # Nothing comes while it streams but the last event, and that not without a reason.
+            await self.take_turns()  # until the head has left, it is backlog, too
             await connection.wait_heard()
             await connection.next_event()
         finally:
