@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -160,6 +160,21 @@ async def test_news_of_other_processes_are_hinted_at(redis_server: RedisServer) 
         assert told == []
 
 
+async def test_much_may_be_watched_at_once(redis_server: RedisServer) -> None:
+    """What is added while the server is told of the rest is not forgotten."""
+    told: list[str] = []
+    async with empty(redis_server) as one, RedisEngine(redis_server.url) as other:
+        with ExitStack() as watching:
+            for number in range(30):
+                watching.enter_context(one.log.watch([f"{number}"], told.append))
+                await anyio.sleep(0)
+            await until(lambda: len(set(told)) == 30)
+            told.clear()
+            for number in range(30):
+                await other.log.append(f"{number}", Message(data=b""))
+            await until(lambda: len(set(told)) == 30)
+
+
 async def test_hints_come_again_when_the_server_does(start_server: StartServer) -> None:
     """One of them at once, for what came meanwhile."""
     server = start_server()
@@ -259,6 +274,44 @@ async def test_a_full_server_is_a_typed_error(start_server: StartServer) -> None
         server.ask("CONFIG", "SET", "maxmemory", "0")
         await append(engine, "c")
         assert await contents(engine) == ["a", "c"]
+
+
+async def test_a_server_that_cannot_write_is_unavailable(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    """As its disk may have room again."""
+    server = start_server()
+    (tmp_path / "dump.rdb").mkdir()
+    async with RedisEngine(server.url) as engine:
+        await append(engine, "a")
+        server.ask("CONFIG", "SET", "save", "3600 1")
+        server.ask("BGSAVE")
+        await until(lambda: b"rdb_last_bgsave_status:err" in server.ask("INFO", "persistence"))
+        with pytest.raises(StoreUnavailable, match="cannot write"):
+            await append(engine, "b")
+        assert await contents(engine) == ["a"]
+
+
+async def test_all_who_wait_are_told_when_the_server_goes(start_server: StartServer) -> None:
+    """Each call returns or raises what it is said to raise."""
+    server = start_server()
+    outcomes: list[str] = []
+    async with RedisEngine(server.url) as engine:
+
+        async def append_all() -> None:
+            try:
+                while True:
+                    outcomes.append(await append(engine, "x"))
+            except StoreUnavailable:
+                outcomes.append("unavailable")
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as group:
+                for _ in range(20):
+                    group.start_soon(append_all)
+                await until(lambda: len(outcomes) > 50)
+                server.kill()
+    assert outcomes.count("unavailable") == 20
 
 
 async def test_a_server_that_evicts_is_refused(start_server: StartServer) -> None:

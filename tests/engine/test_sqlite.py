@@ -23,6 +23,7 @@ from eventproto.engine import (
     StoreVersionError,
 )
 from eventproto.engine.sqlite import SqliteEngine
+from eventproto.engine.sqlite._schema import _use_wal
 
 Open = Callable[..., SqliteEngine]
 
@@ -157,6 +158,42 @@ async def test_a_bug_harms_only_who_made_it(open_file: Open) -> None:
         assert await engine.leases.get("k")
         with pytest.raises(EngineError, match="no such table"):
             await engine._store.write(lambda db: db.execute("SELECT * FROM unheard_of"))
+
+
+async def test_a_bug_does_not_harm_those_of_the_same_transaction(open_file: Open) -> None:
+    """They are done again without it."""
+
+    def broken(db: sqlite3.Connection) -> None:
+        db.execute("DELETE FROM leases")
+        raise ZeroDivisionError
+
+    failed: list[Exception] = []
+    async with open_file() as engine:
+        hold = threading.Event()
+
+        async def fail() -> None:
+            try:
+                await engine._store.write(broken)
+            except ZeroDivisionError as error:
+                failed.append(error)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(engine._store.write, lambda db: hold.wait())
+            group.start_soon(engine.leases.set, "before", b"")
+            group.start_soon(fail)
+            group.start_soon(engine.leases.set, "behind", b"")
+            await anyio.sleep(0.05)
+            hold.set()
+        assert len(failed) == 1
+        assert [lease.key for lease in await engine.leases.scan()] == ["before", "behind"]
+
+
+async def test_many_more_calls_than_go_into_a_transaction(open_file: Open) -> None:
+    async with open_file() as engine, anyio.create_task_group() as group:
+        for number in range(600):
+            group.start_soon(engine.queue.put, "q", f"{number}", b"")
+    async with open_file() as engine:
+        assert (await engine.queue.depth("q")).open == 600
 
 
 async def test_several_engines_may_have_one_file(open_file: Open) -> None:
@@ -299,6 +336,61 @@ async def test_damage_that_is_found_later_ends_all_writing(open_file: Open, path
         with pytest.raises(StoreCorrupted, match="damaged"):
             await engine.leases.set("k", b"v")
     assert content_of(path) == content
+
+
+async def test_damage_that_a_reader_finds_ends_all_writing(open_file: Open, path: Path) -> None:
+    """And whoever watches is not told, but nothing hangs."""
+    async with open_file(retention=Retention(count=None)) as engine:
+        await fill(engine, 200, size=1000)
+    content = bytearray(content_of(path))
+    for page in range(2, len(content) // 4096):
+        content[page * 4096 : page * 4096 + 8] = b"\xff" * 8
+    overwrite(path, content)
+    async with open_file(check=False) as engine:
+        with engine.log.watch(["t"], print):
+            for _ in range(2):
+                with pytest.raises(StoreCorrupted, match="damaged"):
+                    await engine.log.read("t")
+            with pytest.raises(StoreCorrupted, match="damaged"):
+                await engine.leases.set("k", b"v")
+    assert content_of(path) == content
+
+
+async def test_watching_may_begin_before_it_is_open(open_file: Open) -> None:
+    told: list[str] = []
+    engine = open_file()
+    with engine.log.watch(["t"], told.append):
+        async with engine:
+            await fill(engine, 1)
+    assert "t" in told
+
+
+class Stubborn:
+    """A connection on which the journal is what others leave it."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+
+    def execute(self, statement: str) -> Stubborn:
+        if self.answers[0] == "busy":
+            self.answers.pop(0)
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+        return self
+
+    def fetchone(self) -> tuple[str]:
+        return (self.answers.pop(0),)
+
+
+def test_the_journal_is_waited_for(path: Path) -> None:
+    """While others open the same new file; but not for ever, and a file without one is refused."""
+    for answers in (["wal"], ["busy", "busy", "wal"]):
+        _use_wal(Stubborn(*answers), path, patience=30)  # type: ignore[arg-type]
+    with pytest.raises(sqlite3.OperationalError):
+        _use_wal(Stubborn("busy", "wal"), path, patience=-1)  # type: ignore[arg-type]
+    with pytest.raises(EngineError, match="local disk"):
+        _use_wal(Stubborn("delete"), path, patience=30)  # type: ignore[arg-type]
 
 
 async def test_a_message_that_cannot_be_read_is_damage(open_file: Open) -> None:

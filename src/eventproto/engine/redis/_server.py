@@ -43,6 +43,9 @@ _UNAVAILABLE: Final = (
     ReadOnlyError,
     TimeoutError,
     TryAgainError,
+    anyio.BrokenResourceError,
+    anyio.ClosedResourceError,
+    anyio.EndOfStream,
 )
 
 _PAUSE: Final = 0.5  # seconds between attempts to listen again

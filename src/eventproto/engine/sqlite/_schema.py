@@ -25,9 +25,11 @@ Synchronous: TypeAlias = Literal["full", "normal"]
 _APPLICATION_ID: Final = int.from_bytes(b"evpr", "big")
 
 # One tuple of statements for each version of the schema. What was released is never changed.
+# A statement may use a new epoch, as `:epoch`.
 _MIGRATIONS: Final = (
     (
         "CREATE TABLE store (epoch BLOB NOT NULL, version INTEGER NOT NULL)",
+        "INSERT INTO store VALUES (:epoch, 0)",
         # The log. A position is what is in a cursor.
         """CREATE TABLE topics (
             topic INTEGER PRIMARY KEY,
@@ -214,9 +216,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, epoch: Callable[[], byt
     if version < len(_MIGRATIONS):
         for statements in _MIGRATIONS[version:]:
             for statement in statements:
-                connection.execute(statement)
-        if version == 0:
-            connection.execute("INSERT INTO store VALUES (?, 0)", (epoch(),))
+                connection.execute(statement, {"epoch": epoch()})
         connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
     connection.execute("COMMIT")

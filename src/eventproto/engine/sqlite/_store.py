@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from eventproto._errors import LocalProtocolError
+from eventproto.engine._errors import StoreCorrupted
 from eventproto.engine._hints import Hints
 from eventproto.engine._threads import Threads
 from eventproto.engine.sqlite._schema import Synchronous, connect, create, explain
@@ -78,13 +79,14 @@ class Store:
         self._soon = soon = self._threads.soon()
         name = f"eventproto {self._path.name}"
         explained = partial(explain, path=self._path)
+        damage: list[StoreCorrupted] = []
         try:
             self._writer = ConnectionThread(
-                f"{name} writes", self._create, explained, soon, begin="BEGIN IMMEDIATE"
+                f"{name} writes", self._create, explained, soon, damage, begin="BEGIN IMMEDIATE"
             )
             await self.write(_nothing)  # the other one needs the file
             self._reader = ConnectionThread(
-                f"{name} reads", self._connect, explained, soon, between=self._look
+                f"{name} reads", self._connect, explained, soon, damage, between=self._look
             )
             await self.read(_nothing)
         except BaseException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from copy import copy
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, Literal, TypeVar
 
@@ -42,6 +43,7 @@ class ConnectionThread:
         open_file: Makes the connection.
         explain: What an error of SQLite means.
         soon: How to reach the event loop.
+        damage: What was found to be damaged, shared by all threads of a file: none of them goes on.
         begin: What kind of transactions it makes.
         between: Called between transactions; says after how many seconds without any it is to be
             called again, None for never.
@@ -53,6 +55,7 @@ class ConnectionThread:
         open_file: Callable[[], sqlite3.Connection],
         explain: Callable[[sqlite3.Error], EngineError],
         soon: Soon,
+        damage: list[StoreCorrupted],
         *,
         begin: Literal["BEGIN", "BEGIN IMMEDIATE"] = "BEGIN",
         between: Callable[[sqlite3.Connection], float | None] = lambda _: None,
@@ -61,9 +64,9 @@ class ConnectionThread:
         self._explain = explain
         self._begin = begin
         self._soon = soon
+        self._damage = damage
         self._between = between
         self._waiting: SimpleQueue[Step[Any] | None] = SimpleQueue()
-        self._refusal: EventprotoError | None = None
         self._thread = threading.Thread(target=self._main, name=name)
         self._thread.start()
 
@@ -80,11 +83,22 @@ class ConnectionThread:
         self._thread.join()
 
     def _main(self) -> None:
-        connection: sqlite3.Connection | None = None
         try:
             connection = self._open()
         except (sqlite3.Error, EventprotoError) as error:
-            self._refuse(error)
+            self._refuse_all(self._explained(error))
+        else:
+            self._serve(connection)
+            connection.close()
+
+    def _refuse_all(self, error: Exception) -> None:
+        running = True
+        while running:
+            steps, running = self._take(None)
+            _fail(steps, error)
+            self._soon(_tell(steps))
+
+    def _serve(self, connection: sqlite3.Connection) -> None:
         patience: float | None = None
         running = True
         while running:
@@ -92,10 +106,7 @@ class ConnectionThread:
             if steps:
                 self._run(connection, steps)
                 self._soon(_tell(steps))
-            if connection is not None:
-                patience = self._between_steps(connection)
-        if connection is not None:
-            connection.close()
+            patience = self._between_steps(connection)
 
     def _take(self, patience: float | None) -> tuple[list[Step[Any]], bool]:
         """What waits, at most one batch of it, and whether there will be more."""
@@ -111,10 +122,9 @@ class ConnectionThread:
             pass
         return steps, True
 
-    def _run(self, connection: sqlite3.Connection | None, steps: list[Step[Any]]) -> None:
-        if connection is None or self._refusal is not None:
-            for step in steps:
-                step.error = self._refusal
+    def _run(self, connection: sqlite3.Connection, steps: list[Step[Any]]) -> None:
+        if self._damage:
+            _fail(steps, self._damage[0])
             return
         try:
             connection.execute(self._begin)
@@ -126,9 +136,8 @@ class ConnectionThread:
                 connection.execute("ROLLBACK")
             error = self._explained(failure)
             if len(steps) == 1 or isinstance(error, StoreUnavailable):
-                for step in steps:
-                    step.error = error
-            else:  # of some the error is not
+                _fail(steps, error)
+            else:  # whose fault it was is seen when each is alone
                 for step in steps:
                     self._run(connection, [step])
 
@@ -151,11 +160,15 @@ class ConnectionThread:
         if isinstance(error, sqlite3.Error):
             error = self._explain(error)
         if isinstance(error, StoreCorrupted):
-            self._refusal = error  # nothing is written into what is damaged
+            self._damage.append(error)
         return error
 
-    def _refuse(self, error: sqlite3.Error | EventprotoError) -> None:
-        self._refusal = self._explain(error) if isinstance(error, sqlite3.Error) else error
+
+def _fail(steps: list[Step[Any]], error: Exception) -> None:
+    for step in steps:
+        # One for each, or every raise would lengthen the traceback of all.
+        step.error = copy(error)
+        step.error.__cause__ = error.__cause__
 
 
 def _tell(steps: list[Step[Any]]) -> Callable[[], None]:
