@@ -12,9 +12,9 @@ __all__ = ["Limits"]
 class Limits:
     """How much a server may have a decoder hold and a client do; how much a server holds.
 
-    A decoder holds at most `line_size + event_size + id_size` bytes, and while it decodes an
-    event up to four times as much again for the text. A server's stream holds at most
-    `output_size` bytes, or one event if that alone is larger.
+    A decoder holds at most twice `line_size` (a type may be as long), `event_size` and twice
+    `id_size`, and while it decodes an event up to four times as much again for the text. A
+    server's stream holds at most `output_size` bytes, or one event if that alone is larger.
 
     Attributes:
         line_size: Bytes of one line, whatever stands in it. 16 MiB, because services send whole

@@ -86,7 +86,7 @@ class Decoder:
             LimitExceeded: The stream is beyond its limits, and everything before was returned.
         """
         if self.error is not None:
-            raise self.error
+            raise self.error.with_traceback(None)  # which would grow each time
         if self._skip:
             chunk = self._join_unfinished(chunk)
             if len(chunk) < len(self._skip) and self._skip.startswith(chunk):
@@ -94,8 +94,10 @@ class Decoder:
                 return []
             chunk = chunk.removeprefix(self._skip)
             self._skip = b""
-        events: list[Event] = []
-        if _LF in chunk or _CR in chunk:
+        if _LF not in chunk and _CR not in chunk:
+            events: list[Event] = []
+            self._keep(chunk)
+        else:
             if self._unfinished:
                 chunk = self._join_unfinished(chunk)
             rest = b""
@@ -104,14 +106,15 @@ class Decoder:
             elif chunk[-1] != _LF:
                 end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1
                 chunk, rest = chunk[:end], chunk[end:]
-            if self._between_blocks and chunk[:6] == b"data: " and chunk[-2:] == b"\n\n":
-                events = self._plain(chunk)
-            events = events or self._process(chunk)
-            chunk = rest
-        if chunk:
-            self._unfinished += chunk
-            if len(self._unfinished) > self._limits.line_size:
-                self._exceed("line_size")
+            if (
+                not self._between_blocks
+                or chunk[:6] != b"data: "
+                or chunk[-2:] != b"\n\n"
+                or not (events := self._plain(chunk))
+            ):
+                events = self._process(chunk)
+            if rest:
+                self._keep(rest)
         if self.error is not None:
             # Nothing comes after it that could still be an event.
             self._unfinished.clear()
@@ -119,6 +122,11 @@ class Decoder:
             if not events:
                 raise self.error
         return events
+
+    def _keep(self, rest: bytes) -> None:
+        self._unfinished += rest
+        if len(self._unfinished) > self._limits.line_size:
+            self._exceed("line_size")
 
     def _join_unfinished(self, chunk: bytes) -> bytes:
         joined = b"".join((self._unfinished, chunk))
@@ -129,7 +137,7 @@ class Decoder:
         """Read blocks of one line of data each, as in most streams; or nothing, if one has more.
 
         A single split finds their ends and takes the field names away, where `_process` would
-        look at each line.
+        look at each line. Such blocks are between others, begin with the name and end in LF.
         """
         if len(blocks) > self._harmless:
             return []
@@ -170,6 +178,9 @@ class Decoder:
                     data = None
                 event_type = "message"
                 binary = False
+                continue
+            elif line[:7] == b"event: ":
+                event_type = line[7:].decode("utf-8", "replace") or "message"
                 continue
             else:
                 name, _, value = line.partition(b":")
