@@ -8,6 +8,7 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from eventproto import LocalProtocolError, Message
@@ -167,7 +168,7 @@ async def test_much_may_be_watched_at_once(redis_server: RedisServer) -> None:
         with ExitStack() as watching:
             for number in range(30):
                 watching.enter_context(one.log.watch([f"{number}"], told.append))
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
             await until(lambda: len(set(told)) == 30)
             told.clear()
             for number in range(30):
