@@ -58,7 +58,7 @@ async def hang_up(stream: Any) -> None:
 async def test_a_websocket_through_a_proxy(
     runtime: ModuleType, authority: trustme.CA, scheme: str, behave: Any, secure: bool
 ) -> None:
-    """Of each kind, to a target with TLS and without; also TLS within TLS."""
+    """Of each kind, to a target with TLS and without; also TLS within TLS."""  # WebSocket H4
     server_tls, client_tls = contexts(authority)
     proxying = behave()
     async with (
@@ -322,7 +322,7 @@ async def test_a_call_that_a_proxy_refuses(runtime: ModuleType) -> None:
 async def test_the_environment_is_not_read(
     runtime: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody is sent through a proxy whom the application has not named."""
+    """Nobody is sent through a proxy whom the application has not named."""  # WebSocket H4
     for name in ("http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
         monkeypatch.setenv(name.upper(), "http://127.0.0.1:1")

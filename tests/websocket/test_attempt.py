@@ -25,7 +25,7 @@ def followed(url: str, location: str) -> Attempt:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_followed(status: int) -> None:
-    """The handshake is a GET, so they all mean the same."""
+    """The handshake is a GET, so they all mean the same."""  # WebSocket H19
     attempt = Attempt("ws://a/").redirected(redirect("/b", status), limit=1)
     assert attempt == Attempt("ws://a/b", redirects=1)
 
@@ -104,6 +104,7 @@ def test_no_secret_is_told_to_another_origin(location: str, told: bool) -> None:
 def test_the_way_back_is_not_trusted() -> None:
     """Another origin has chosen it."""
     attempt = followed("ws://a/", "ws://b/").redirected(redirect("ws://a/"), limit=2)
+    assert attempt is not None
     assert attempt == Attempt("ws://a/", redirects=2, trusted=False)
     assert not attempt.may_authenticate(Response(401))
 
@@ -121,7 +122,7 @@ def test_redirects_are_few() -> None:
 
 
 def test_credentials_are_asked_for_once() -> None:
-    """And again only where that is the same server."""
+    """And again only where that is the same server."""  # WebSocket H19
     attempt = Attempt("ws://a/", SECRETS)
     assert attempt.may_authenticate(Response(401))
     assert not attempt.may_authenticate(Response(403))
