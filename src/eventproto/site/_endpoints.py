@@ -82,7 +82,7 @@ class StreamOptions:
 
 @value()
 class EventStream(StreamOptions):
-    """An endpoint that streams to each client what a handler sends.
+    """An endpoint that streams to each client what a handler sends, under `StreamOptions`.
 
     Attributes:
         handler: Sends the events; it is cancelled when the client has gone. `send` waits for a
@@ -99,11 +99,12 @@ def type_and_subject(message: Message) -> Hashable:
 
 @value()
 class LogStream(StreamOptions):
-    """An endpoint that streams topics of a log to each client, from where it was.
+    """An endpoint that streams topics of a log to each client, under `StreamOptions`.
 
-    A client that comes back misses nothing that the log still has and gets nothing twice; if the
-    log does not reach back that far, it gets a `sse.Gap` and then everything that is left. Each
-    event is encoded once for all clients, and a slow one waits for itself alone.
+    A client that comes back goes on where it was: it misses nothing that the log still has and
+    gets nothing twice. If the log does not reach back that far, it gets a `sse.Gap` and then
+    everything that is left. Each event is encoded once for all clients, and a slow one holds up
+    nobody else.
 
     One topic is streamed as it is: the event type is the type of the message, the event id its
     id; or its cursor, if the id has a control character or a space at one of its ends, which
@@ -112,7 +113,8 @@ class LogStream(StreamOptions):
     Several topics are streamed as channels over one connection: a browser has only six to each
     server. The client chooses among those that are allowed with one `channel` query parameter
     for each, or gets them all. The event type is then the channel, or `channel:type` where the type
-    of the message is not `message`. The event id is the place in all of them.
+    of the message is not `message`. The event id is the place in all of them. Each channel is in
+    order; there is none between channels.
 
     Attributes:
         log: What is streamed.
@@ -124,7 +126,8 @@ class LogStream(StreamOptions):
             it gets what is new, and first of all an id without an event, so that it has a place
             to come back to.
         carriage: How much of a message is in an event.
-        key: Under `Overflow.COALESCE`, which messages of a topic replace each other.
+        key: Under `Overflow.COALESCE`, which messages of a topic replace each other: those of one
+            type that are about one subject, unless said otherwise.
         poll: Seconds after which the log is read without a hint that it has news: hints may be
             lost.
     """

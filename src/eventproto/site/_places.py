@@ -15,7 +15,7 @@ from eventproto.sse import last_event_id
 
 __all__ = ["Start", "read_places", "start_of", "write_places"]
 
-UNKNOWN: Final = "-"
+_UNKNOWN: Final = "-"
 """A place that no log knows, so that reading from it shows a gap."""
 
 _CURSOR: Final = re.compile(r"[A-Za-z0-9-]{1,64}").fullmatch
@@ -66,7 +66,7 @@ def _places_in(text: str, channels: Sequence[str]) -> tuple[str | None, ...]:
         return (None,) * len(channels)
     places = read_places(text)
     if places is None:
-        return (UNKNOWN,) * len(channels)
+        return (_UNKNOWN,) * len(channels)
     return tuple(places.get(each) for each in channels)
 
 
