@@ -152,7 +152,7 @@ def said(data: str | bytes, event: str = "message", id: str = "") -> ServerSentE
         pytest.param(
             b"event: a\ndata\n\ndata\n\n", [said("", "a"), said("")], id="type and data are reset"
         ),  # SSE E5, E7
-        pytest.param(b"\n\n\n: x\n\n", [Comment("x")], id="no empty events"),  # SSE E11
+        pytest.param(b"\n\n\n: x\n\n", [Comment("x")], id="no empty events"),  # SSE E11, J5
         # The same for blocks of one line of data, which are read another way
         pytest.param(b"data: a\n\ndata: b\n\n", [said("a"), said("b")], id="plain"),  # SSE B9
         pytest.param(b"data: \n\ndata: \n\n", [said(""), said("")], id="plain, empty"),  # SSE E3
@@ -199,7 +199,7 @@ def test_crlf_cut_in_two_is_one_line_end() -> None:
 
 
 def test_cr_ends_its_line_at_once() -> None:
-    """The event does not wait for the next byte."""  # SSE B7
+    """The event does not wait for the next byte."""  # SSE A6, B7
     decoder = Decoder()
     assert decoder.receive(b"data: a\r\r") == [said("a")]
     assert decoder.receive(b"\ndata: b\r\r") == [said("b")]
