@@ -1,7 +1,8 @@
 """The strategies that test this library, aimed at a parser that is not part of it.
 
-`sse_streams` draws event streams with everything that may stand in them, and what a reader must
-make of each. If `parse` has a bug, hypothesis shows the shortest stream that it gets wrong.
+`sse_streams` draws event streams with everything that may stand in them, `near_valid_sse_streams`
+with what should not, and both what a reader must make of each. If `parse` has a bug, hypothesis
+shows the shortest stream that it gets wrong.
 
 It prints::
 
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 
 from eventproto import Event
 from eventproto.sse import ServerSentEvent
-from eventproto.strategies import sse_streams
+from eventproto.strategies import near_valid_sse_streams, sse_streams
 
 
 def parse(stream: bytes) -> list[ServerSentEvent]:
@@ -46,7 +47,7 @@ def parse(stream: bytes) -> list[ServerSentEvent]:
 
 
 @settings(deadline=None)  # a busy machine is not a bug
-@given(sse_streams())
+@given(sse_streams() | near_valid_sse_streams())
 def test_parser(drawn: tuple[bytes, list[Event]]) -> None:
     stream, expected = drawn
     assert parse(stream) == [each for each in expected if isinstance(each, ServerSentEvent)]
