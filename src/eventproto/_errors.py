@@ -56,7 +56,7 @@ class LimitExceeded(RemoteProtocolError):
 
     Attributes:
         limit: The name of the field in the limits of the protocol.
-        code: What answers it: 1009 on WebSocket, 413 or 431 on HTTP.
+        code: What answers it: 1009 or 1008 on WebSocket, 413 or 431 on HTTP.
     """
 
     def __init__(self, message: str, *, code: int, limit: str) -> None:
