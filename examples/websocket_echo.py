@@ -13,14 +13,13 @@ import asyncio
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import Any
 
-from eventproto.asyncio import StreamSession  # the same class on both runtimes
+from eventproto.asyncio import WebSocketSession  # the same class on both runtimes
 from eventproto.http import Request
 from eventproto.site import Site, WebSocket
 
 
-async def echo(socket: StreamSession[Any], _request: Request) -> None:
+async def echo(socket: WebSocketSession, _request: Request) -> None:
     async for message in socket:
         await socket.send(message)
     print("the server has heard the goodbye")
