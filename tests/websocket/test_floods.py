@@ -61,7 +61,7 @@ def test_empty_fragments_are_refused() -> None:
     connection = server()
     with counted() as calls:
         assert flood(connection, sent(text("", fin=False)), EMPTY, MEGABYTES) == 0
-    assert calls() < 20 * connection._limits.fragments
+    assert calls() < 50 * connection._limits.fragments  # of two million that were sent
     error = error_of(feed(connection, [EOF]))
     assert isinstance(error, LimitExceeded)
     assert (error.limit, error.code) == ("fragments", 1009)
@@ -72,7 +72,7 @@ def test_pings_are_refused() -> None:
     connection = server()
     with counted() as calls:
         assert flood(connection, b"", sent(PING), MEGABYTES) == 1000
-    assert calls() < 50 * 1000
+    assert calls() < 100 * 1000  # likewise
     error = error_of(feed(connection, [EOF]))
     assert isinstance(error, LimitExceeded)
     assert (error.limit, error.code) == ("control_rate", 1008)
