@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from eventproto import Event
+from eventproto import Event, websocket
 from eventproto.http import Headers
 from eventproto.strategies._websocket import (
     IMPOSSIBLE_TEXT,
@@ -16,7 +16,7 @@ from eventproto.strategies._websocket import (
     encoded_frames,
     websocket_messages,
 )
-from eventproto.websocket import Deflate, Frame, Limits, Opcode, Text
+from eventproto.websocket import Deflate, Frame, Opcode, Text
 
 __all__ = [
     "broken_compressed_websocket_streams",
@@ -85,7 +85,7 @@ def broken_compressed_websocket_streams(
     *,
     masked: bool,
     deflate: Deflate = Deflate(),
-    limits: Limits = Limits(),
+    limits: websocket.Limits = websocket.Limits(),
 ) -> tuple[bytes, list[Event], int]:
     """What a peer must not send there, with the events before that and the close code.
 
