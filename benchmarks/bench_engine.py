@@ -163,7 +163,7 @@ def growth(folder: Path, server: RedisServer) -> None:
 
 async def costs_at(kind: str, size: int, folder: Path, server: RedisServer) -> tuple[float, float]:
     async with opened(kind, folder, server) as engine:
-        await fill(engine, size)
+        await fill(engine, size, server)
         middle = f"{size // 2}"
 
         async def read() -> None:
@@ -186,13 +186,12 @@ async def best_cost(call: Callable[[], Awaitable[None]]) -> float:
     return best * 1e6
 
 
-async def fill(engine: Engine, size: int) -> None:
+async def fill(engine: Engine, size: int, server: RedisServer) -> None:
     """Records and jobs numbered from 1, on the shortest way there is."""
     if isinstance(engine, SqliteEngine):
         await engine._store.write(lambda db: fill_sqlite(db, size))
     elif isinstance(engine, RedisEngine):
-        for first in range(1, size + 1, 5_000):
-            await fill_redis(engine, first, min(first + 5_000, size + 1))
+        fill_redis(server, size)
     else:
         for number in range(1, size + 1):
             await engine.log.append("t", Message(data=_MESSAGE.data, id=f"{number}"))
@@ -212,12 +211,30 @@ def fill_sqlite(db: sqlite3.Connection, size: int) -> None:
     )
 
 
-async def fill_redis(engine: RedisEngine, first: int, end: int) -> None:
-    messages = [Message(data=_MESSAGE.data, id=f"{number}") for number in range(first, end)]
-    await asyncio.gather(*(engine.log.append("t", each) for each in messages))
-    await asyncio.gather(
-        *(engine.queue.put("q", f"{number}", _MESSAGE.data) for number in range(first, end))
-    )
+_FILL: Final = """
+for number = ARGV[1], ARGV[2] do
+  local id = string.format('%.0f', number)
+  redis.call('XADD', KEYS[1], id .. '-0', 'id', id, 'size', 200, 'message', ARGV[3])
+  redis.call('HSET', KEYS[2], id, id)
+  local place = string.format('%016.0f', number)
+  local job = {number = place, due = '0', attempt = 0, token = 0, group = ''}
+  redis.call('HSET', KEYS[3], id, cmsgpack.pack(job))
+  redis.call('HSET', KEYS[4], id, ARGV[3])
+  redis.call('ZADD', KEYS[5], 0, place .. id)
+end
+"""
+
+
+def fill_redis(server: RedisServer, size: int) -> None:
+    log, queue = "eventproto:log:{t}:", "eventproto:queue:{q}:"
+    keys = [log + part for part in ("records", "ids")]
+    keys += [queue + part for part in ("jobs", "data", "ready")]
+    server.ask("HSET", log + "topic", "tag", "a" * 8, "last", f"{size}", "count", f"{size}")
+    server.ask("HSET", queue + "queue", "number", f"{size}")
+    for first in range(1, size + 1, 10_000):
+        last = min(first + 9_999, size)
+        answer = server.ask("EVAL", _FILL, "5", *keys, f"{first}", f"{last}", _STORED.decode())
+        assert answer == b"$-1\r\n", answer
 
 
 @asynccontextmanager

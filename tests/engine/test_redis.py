@@ -315,6 +315,65 @@ async def test_all_who_wait_are_told_when_the_server_goes(start_server: StartSer
     assert outcomes.count("unavailable") == 20
 
 
+async def test_calls_that_wait_share_a_round_trip(redis_server: RedisServer) -> None:
+    """Each has its own answer; scripts that the server has forgotten are brought again."""
+    found: dict[int, str] = {}
+    async with empty(redis_server) as engine:
+
+        async def put(number: int) -> None:
+            assert await engine.queue.put("q", f"{number}", b"")
+            await engine.leases.set("k", b"")
+            lease = await engine.leases.set(f"{number}", f"{number}".encode())
+            found[number] = lease.data.decode()
+
+        redis_server.ask("SCRIPT", "FLUSH")
+        async with anyio.create_task_group() as group:
+            for number in range(600):
+                group.start_soon(put, number)
+        assert found == {number: f"{number}" for number in range(600)}
+        assert (await engine.queue.depth("q")).open == 600
+
+
+async def test_an_error_is_only_theirs_who_made_it(redis_server: RedisServer) -> None:
+    outcomes: list[str] = []
+    async with empty(redis_server) as engine:
+        redis_server.ask("SET", "eventproto:log:{t}:topic", "other")
+
+        async def append_to(topic: str) -> None:
+            try:
+                await engine.log.append(topic, Message(data=b""))
+                outcomes.append(topic)
+            except StoreCorrupted:
+                outcomes.append(f"not {topic}")
+
+        async with anyio.create_task_group() as group:
+            for topic in ("a", "t", "b", "t", "c"):
+                group.start_soon(append_to, topic)
+    assert sorted(outcomes) == ["a", "b", "c", "not t", "not t"]
+
+
+async def test_nobody_waits_for_an_engine_that_was_closed(redis_server: RedisServer) -> None:
+    outcomes: list[str] = []
+    redis_server.ask("FLUSHALL")
+    engine = RedisEngine(redis_server.url)
+
+    async def read() -> None:
+        try:
+            while True:
+                await engine.log.read("t")
+        except StoreUnavailable:
+            outcomes.append("unavailable")
+        except LocalProtocolError:
+            outcomes.append("not open")
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as group, engine:
+            for _ in range(20):
+                group.start_soon(read)
+            await anyio.sleep(0.1)
+    assert len(outcomes) == 20
+
+
 async def test_a_server_that_evicts_is_refused(start_server: StartServer) -> None:
     server = start_server("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
     with pytest.raises(EngineError, match="noeviction"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote, urlsplit
@@ -17,6 +17,7 @@ from coredis.exceptions import (
     BusyLoadingError,
     ClusterDownError,
     ConnectionError,  # noqa: A004  # its own, not Python's
+    NoScriptError,
     ReadOnlyError,
     RedisError,
     TryAgainError,
@@ -28,6 +29,7 @@ from coredis.retry import NoRetryPolicy
 from eventproto._errors import LocalProtocolError
 from eventproto.engine._errors import EngineError, StoreCorrupted, StoreFull, StoreUnavailable
 from eventproto.engine._hints import Hints
+from eventproto.engine.redis._pipeline import Argument, Pipeline
 
 __all__ = ["Server", "Time", "exact", "key_of"]
 
@@ -85,6 +87,8 @@ class Server:
             "retry_policy": NoRetryPolicy(),  # what was sent may have been carried out
         }
         self._client: _Client | None = None
+        self._pipeline: Pipeline | None = None
+        self._alone = 0  # calls that are under way without a pipeline
         self._scripts: dict[str, Script[bytes]] = {}
         self._stack = AsyncExitStack()
         self._watched: list[tuple[Hints, Callable[[str], str]]] = []
@@ -120,6 +124,9 @@ class Server:
                 raise _explained(error) from error
             raise
         listeners.start_soon(self._listen, client)
+        if isinstance(client, Redis):  # the nodes of a cluster would wait for each other
+            self._pipeline = Pipeline(client, self._patience, _UNAVAILABLE)
+            listeners.start_soon(self._pipeline.serve)
         stack.callback(listeners.cancel_scope.cancel)
         self._client = client
         self._stack = stack
@@ -127,22 +134,37 @@ class Server:
     async def close(self) -> None:
         """Disconnect."""
         self._client = None
+        self._pipeline = None
         self._scripts.clear()
         # What ended the block is none of theirs.
         await self._stack.aclose()
 
-    async def run(self, script: str, keys: Sequence[str], *args: str | bytes | int) -> Any:  # noqa: ANN401  # a reply
+    async def run(self, script: str, keys: Sequence[str], *args: Argument) -> Any:  # noqa: ANN401  # a reply
         """Run a script."""
         if self._client is None:
             msg = "the engine is not open: enter it with `async with`"
             raise LocalProtocolError(msg)
-        run = self._scripts.get(script)
-        if run is None:
-            run = self._scripts[script] = self._client.register_script(script)
+        known = self._scripts.get(script)
+        if known is None:
+            known = self._scripts[script] = self._client.register_script(script)
         try:
-            return await run.execute(keys, args)
+            if self._pipeline is not None and (self._alone or self._pipeline.busy):
+                with suppress(NoScriptError):
+                    return await self._pipeline.run(known.sha, keys, args)
+            return await self._run_alone(known, keys, args)
         except (RedisError, *_UNAVAILABLE) as error:
             raise _explained(error) from error
+
+    async def _run_alone(
+        self, script: Script[bytes], keys: Sequence[str], args: Sequence[Argument]
+    ) -> Any:  # noqa: ANN401  # as above
+        # With nobody to share it with, a pipeline would only be in the way. This also brings the
+        # script to a server that does not know it.
+        self._alone += 1
+        try:
+            return await script.execute(keys, args)
+        finally:
+            self._alone -= 1
 
     def _make_client(self) -> _Client:
         if not self._cluster:
