@@ -158,6 +158,26 @@ def test_one_machine_takes_over_from_another() -> None:
     assert take(machine) == [Line(b"late")]
 
 
+def test_who_took_over_can_be_driven_alone() -> None:
+    """Once nothing is left above: no event, no output, and no end."""
+    machine = Outer(Inner(b"first"))
+    machine.receive(b"one", 0)
+    assert take(machine) == [Line(b"one")]
+    assert machine.successor is None
+    machine.receive(b"upgrade", 0)
+    assert machine.successor is None
+    assert take(machine) == [Line(b"early")]
+    assert machine.successor is None  # what the first one wrote has to go first
+    assert list(iter(machine.next_output, None)) == [b"first goodbye"]
+    second = machine.successor
+    assert isinstance(second, Inner)
+    assert (second.name, second.successor) == (b"second", None)
+    second.receive(b"bad", 0)
+    (closed,) = take(machine)
+    assert isinstance(closed, Closed)
+    assert machine.successor is None
+
+
 @pytest.mark.parametrize("data", [b"bad", b"bad and gone"])
 def test_a_violation_above_ends_what_is_below(data: bytes) -> None:
     """In the order of the lower protocol; the error is that of the upper one."""

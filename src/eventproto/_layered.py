@@ -27,6 +27,7 @@ class Layered(Machine[CommandT, Chunk, Chunk]):
     def __init__(self, inner: Machine[Any, Chunk, Chunk]) -> None:
         super().__init__()
         self._inner = inner
+        self._replaced = False
 
     @property
     def inner(self) -> Machine[Any, Chunk, Chunk]:
@@ -44,6 +45,7 @@ class Layered(Machine[CommandT, Chunk, Chunk]):
         """Hand the wire to another machine, with what had arrived for it already."""
         self._outputs.extend(iter(self._inner.next_output, None))
         self._inner = inner
+        self._replaced = True
         inner.handle_timeout(self._now)
         for chunk in arrived:
             inner.receive(chunk, self._now)
@@ -101,3 +103,10 @@ class Layered(Machine[CommandT, Chunk, Chunk]):
     @override
     def finished(self) -> bool:
         return self._inner.finished and not self._outputs
+
+    @property
+    @override
+    def successor(self) -> Machine[Any, Chunk, Chunk] | None:
+        """The machine that this one has become, once nothing is left of its own."""
+        left = self._events or self._outputs or self._closed is not None
+        return self._inner if self._replaced and not left else None

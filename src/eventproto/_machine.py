@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Hashable
 from enum import Enum
-from typing import Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from eventproto._errors import ClosedError, EventprotoError, LocalProtocolError, RemoteProtocolError
 from eventproto._event import Closed, Event
@@ -93,7 +93,8 @@ class Machine(ABC, Generic[CommandT, InT, OutT]):
         if self._closed is not None:
             msg = f"{type(self).__name__} has closed"
             raise ClosedError(msg, reason=self._closed.error)
-        self._tick(now)
+        if now > self._now:  # rarely where answers follow what they answer
+            self._tick(now)
         self._on_send(command)
 
     def receive(self, data: InT, now: float) -> None:
@@ -118,15 +119,16 @@ class Machine(ABC, Generic[CommandT, InT, OutT]):
 
     def next_event(self) -> Event | None:
         """Take the next thing that happened, or None. The last one is always a `Closed`."""
-        if self._events:
-            return self._events.popleft()
+        events = self._events
+        if events:
+            return events.popleft()
         if self._paused:
             self._advance()
-        if not self._events and self._failure is not None:
+        if self._failure is not None and not events:
             # Only now: the application has had its chance to answer all that came before.
             failure, self._failure = self._failure, None
             self._on_failure(failure)
-        return self._events.popleft() if self._events else None
+        return events.popleft() if events else None
 
     def next_output(self) -> OutT | None:
         """Take the next thing to write to the wire, or None."""
@@ -151,6 +153,14 @@ class Machine(ABC, Generic[CommandT, InT, OutT]):
     def finished(self) -> bool:
         """Whether it has closed and all output was taken: drop the transport."""
         return self._closed is not None and not self._outputs
+
+    @property
+    def successor(self) -> Machine[Any, InT, OutT] | None:
+        """The machine that has taken over all doors of this one, or None.
+
+        A driver that sees one goes on with it, and saves the way through this one.
+        """
+        return None
 
     # What a protocol fills in.
 

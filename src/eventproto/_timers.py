@@ -16,13 +16,16 @@ class Timers:
     and is corrected when it comes up. So a keepalive that is pushed back by every message is free.
     """
 
-    __slots__ = ("_due", "_heap", "_ticket")
+    __slots__ = ("_due", "_heap", "_known", "_moved", "_ticket")
 
     def __init__(self) -> None:
         self._due: dict[Hashable, float] = {}
         # (when the entry comes up, a tie-breaker so that names need no order, name)
         self._heap: list[tuple[float, int, Hashable]] = []
         self._ticket = count()
+        # `next` is asked for much more often than it moves.
+        self._known: float | None = None
+        self._moved = False
 
     def set(self, name: Hashable, when: float) -> None:
         """Have `name` fire at `when`, instead of at whatever time it was set to before."""
@@ -31,19 +34,28 @@ class Timers:
         if before is None or when < before:
             heappush(self._heap, (when, next(self._ticket), name))
             self._compact()
+        self._moved = True
 
     def stop(self, name: Hashable) -> None:
         """Forget `name`; it is no error if it was not set."""
         self._due.pop(name, None)
+        self._moved = True
 
     def clear(self) -> None:
         """Forget all names."""
         self._due.clear()
         self._heap.clear()
+        self._moved = True
 
     @property
     def next(self) -> float | None:
         """When the earliest deadline is, or None if there is none."""
+        if self._moved:
+            self._known = self._earliest()
+            self._moved = False
+        return self._known
+
+    def _earliest(self) -> float | None:
         heap = self._heap
         while heap:
             when, _, name = heap[0]
@@ -62,6 +74,7 @@ class Timers:
             return None
         name = heappop(self._heap)[2]
         del self._due[name]
+        self._moved = True
         return name
 
     def __contains__(self, name: Hashable) -> bool:

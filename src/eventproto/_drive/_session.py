@@ -45,7 +45,9 @@ class Session(ABC, Generic[CommandT]):
         """Wait for the next event; None once the last one, a `Closed`, was taken."""
         if self.closed is not None:
             return None
-        event = await self._take_event()
+        event = self._ready_event()
+        if event is None:
+            event = await self._take_event()
         if isinstance(event, Closed):
             self.closed = event
         return event
@@ -63,13 +65,24 @@ class Session(ABC, Generic[CommandT]):
             with suppress(ClosedError):  # too late: the peer was told to try again
                 # A machine whose events have tokens takes the answers.
                 await self.send(cast("CommandT", Accept(token)))
-        while (event := await self.next_event()) is not None:
-            if isinstance(event, Closed) and event.error is not None:
-                raise event.error
-            if (message := event.message()) is not None:
+        while self.closed is None:
+            # As `next_event`, which is not called because most messages come through here.
+            event = self._ready_event()
+            if event is None:
+                event = await self._take_event()
+            message = event.message()
+            if message is not None:
                 self._unanswered = getattr(event, "token", None)
                 return message
+            if isinstance(event, Closed):
+                self.closed = event
+                if event.error is not None:
+                    raise event.error
         raise StopAsyncIteration
+
+    def _ready_event(self) -> Event | None:
+        """Take an event that need not be waited for, or None."""
+        return None
 
     @abstractmethod
     async def _take_event(self) -> Event:

@@ -1,27 +1,57 @@
-"""What a byte-stream machine on a connection offers beyond a session."""
+"""Any byte-stream machine on a connection: what drivers of all runtimes do alike.
+
+The rules of a driver: touch the machine without awaiting, then await one thing. There is one
+writer, so cancelling a `send` can never tear a frame. Output stays in the machine while the
+connection is full, a peer that takes none of it for long is dropped, reading stops while events
+wait to be taken, and a lost connection is EOF to the machine. What answers the events of one read
+leaves in one write.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
-from eventproto import Chunk, Closed, ConnectionLost, Machine, PeerTimeout
+from typing_extensions import override
+
+from eventproto import (
+    EOF,
+    Chunk,
+    Closed,
+    ConnectionLost,
+    Event,
+    LocalProtocolError,
+    Machine,
+    PeerTimeout,
+)
+from eventproto._drive._role import Flag
 from eventproto._drive._session import Session
 
-__all__ = ["PIECE", "StreamSession"]
+__all__ = ["HIGH_WATER", "PIECE", "OnEvent", "StreamSession"]
 
 CommandT = TypeVar("CommandT")
+
+OnEvent: TypeAlias = Callable[[Event], object]
+"""What takes events in their callback form: a plain function."""
+
+HIGH_WATER: Final = 64
+"""How much may wait to be taken before reading stops."""
 
 PIECE: Final = 64 * 1024
 """Bytes that are written at a time, so that a driver sees whether the peer takes any."""
 
 
 class StreamSession(Session[CommandT]):
-    """A session that has a connection of its own."""
+    """A session that has a connection of its own.
 
-    machine: Machine[CommandT, Chunk, Chunk]
-    """What speaks on it."""
+    A driver makes a *step* after each door in: it lets out what there is, looks at the other doors
+    out, and wakes who waits. A step that is *due* will be made in any case, as soon as nothing can
+    be done any more without waiting; until then, doors in need none.
+
+    Attributes:
+        machine: What speaks on the connection.
+    """
 
     _stall_time = 60.0
     """Seconds in which the peer must take a piece before the connection is dropped.
@@ -30,12 +60,73 @@ class StreamSession(Session[CommandT]):
     the transport still has. 60, as nginx.
     """
 
-    _lost: Exception | None = None
-    """Why the connection is gone, as far as the runtime or the driver can say."""
+    _now: Callable[[], float]
+    """The clock of the runtime."""
 
-    @abstractmethod
+    def __init__(self, machine: Machine[CommandT, Chunk, Chunk]) -> None:
+        self.machine = machine
+        self._lost: Exception | None = None  # why it is gone, as far as anybody can say
+        self._writable = True
+        self._due = False
+        # Output that was taken from the machine and not yet written, and how much that is.
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._ending = False
+        # Who takes events in their callback form.
+        self._on_event: OnEvent | None = None
+        self._listened: Flag | None = None
+        self._mistake: Exception | None = None
+
+    @override
+    async def send(self, command: CommandT) -> None:
+        self.post(command)
+        while not self._writable:
+            await self._wait()
+
     def post(self, command: CommandT) -> None:
         """Hand a command to the machine like `send`, without waiting for room."""
+        self.machine.send(command, self._now())
+        if not self._due:
+            self._step()
+        elif self._writable and (chunk := self.machine.next_output()) is not None:
+            if chunk is EOF:
+                self._ending = True
+                return
+            self._chunks.append(chunk)
+            self._size += len(chunk)
+            if self._size >= PIECE:
+                self._step()
+
+    async def listen(self, on_event: OnEvent) -> None:
+        """Hand each event to a function at once, where the driver reads, up to the `Closed`.
+
+        Nothing switches to another task then, which is most of what an event costs otherwise. In
+        return the function must not block. It answers with `post`. While the peer takes nothing,
+        events wait, and then reading stops, as if each answer had been waited for.
+
+        Nobody else can take events meanwhile. Cancelling this, or an exception of the function,
+        which this raises, ends it; events after that are there to be taken.
+
+        Args:
+            on_event: What to call with each event.
+
+        Raises:
+            LocalProtocolError: Somebody listens already.
+        """
+        if self._on_event is not None:
+            msg = "somebody is listening already"
+            raise LocalProtocolError(msg)
+        self._step()
+        self._follow()
+        self._on_event, self._mistake, self._listened = on_event, None, self._new_flag()
+        try:
+            self._report()
+            self._step()
+            await self._listened.wait()
+        finally:
+            self._on_event = None
+        if self._mistake is not None:
+            raise self._mistake
 
     @abstractmethod
     def abort(self) -> None:
@@ -67,6 +158,103 @@ class StreamSession(Session[CommandT]):
 
         It is looked at again whenever anything has come to the machine or has left it.
         """
+
+    # What drivers use.
+
+    @override
+    def _ready_event(self) -> Event | None:
+        event = self.machine.next_event()
+        if event is None:
+            return None
+        if isinstance(event, Closed):
+            self._see_last(event)
+        if not self._due:
+            if self.machine.backlog:  # it is likely to be answered, and so are the others
+                self._make_due()
+            else:
+                self._step()
+        return event
+
+    @override
+    async def _take_event(self) -> Event:
+        self._follow()
+        while True:
+            # Asking may have made output, and output may be in the way.
+            if self._due or not self._write():
+                await self._wait_for_event()
+            event = self._ready_event()
+            if event is not None:
+                return event
+
+    def _follow(self) -> None:
+        """Go on with the machine that has taken over from this one, if one has."""
+        while (successor := self.machine.successor) is not None:
+            self.machine = successor
+
+    def _report(self) -> None:
+        """Hand events to the function that listens, while there is room for its answers."""
+        due, self._due = self._due, True
+        try:
+            while self._on_event is not None and self._writable:
+                event = self.machine.next_event()
+                if event is None:
+                    break
+                if isinstance(event, Closed):
+                    self.closed = event
+                    self._see_last(event)
+                self._on_event(event)
+        except Exception as error:  # noqa: BLE001  # `listen` raises it
+            self._mistake = error
+        finally:
+            self._due = due
+        if self._listened is not None and (self.closed or self._mistake):
+            self._on_event = None
+            self._listened.set()
+
+    def _collect(self) -> bool:
+        """Take what the machine has said, without writing it; say whether there is anything."""
+        while (chunk := self.machine.next_output()) is not None:
+            if chunk is EOF:
+                self._ending = True
+            else:
+                self._chunks.append(chunk)
+                self._size += len(chunk)
+        return self._ending or bool(self._chunks)
+
+    def _make_due(self) -> None:
+        if not self._due:
+            self._due = True
+            self._step_soon()
+
+    def _due_step(self) -> None:
+        self._due = False
+        if self._on_event is not None:
+            self._report()
+        self._step()
+
+    @abstractmethod
+    def _step(self) -> None:
+        """Let out what there is, look at the other doors out, wake who waits."""
+
+    @abstractmethod
+    def _step_soon(self) -> None:
+        """Have `_due_step` called."""
+
+    @abstractmethod
+    def _write(self) -> bool:
+        """Write what there is, as far as there is room; say whether there was anything."""
+
+    @abstractmethod
+    async def _wait(self) -> None:
+        """Wait for a step."""
+
+    @abstractmethod
+    async def _wait_for_event(self) -> None:
+        """Wait until there may be an event."""
+
+    @abstractmethod
+    def _new_flag(self) -> Flag:
+        """A new `Flag`."""
 
     def _stalled(self) -> TimeoutError:
         """What is wrong when the peer has not taken a piece in time."""

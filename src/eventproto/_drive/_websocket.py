@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeAlias, cast
 
 from eventproto import Closed, ClosedError, ConnectionLost, End, Event, LocalProtocolError, Message
-from eventproto._drive._stream import StreamSession
+from eventproto._drive._stream import OnEvent, StreamSession
 from eventproto._layered import Layered
 from eventproto.websocket import (
     Binary,
@@ -144,6 +144,26 @@ class WebSocketSession:
     def events(self) -> AsyncIterator[Event]:
         """All events, up to and including the `Closed` at the end."""
         return self._session.events()
+
+    def listen(self, on_event: OnEvent) -> Coroutine[Any, Any, None]:
+        """Hand each event to a function at once, without a switch of tasks; see `StreamSession`.
+
+        The function answers with `post`::
+
+            def answer(event: Event) -> None:
+                if isinstance(event, Text):
+                    socket.post(event)
+
+
+            await socket.listen(answer)
+
+        Args:
+            on_event: What to call with each event, up to and including the `Closed`.
+
+        Raises:
+            LocalProtocolError: Somebody listens already.
+        """
+        return self._session.listen(on_event)
 
     # What is known.
 

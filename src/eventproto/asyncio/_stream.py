@@ -1,14 +1,12 @@
 """Any byte-stream machine on asyncio: a Protocol, because callbacks need no task for each read.
 
-The rules of a driver: touch the machine without awaiting, then await one thing. There is one
-writer, here the transport's own buffer, so cancelling a `send` can never tear a frame. Output
-stays in the machine while that buffer is full, a peer that takes none of it for long is dropped,
-reading stops while events wait to be taken, and a lost connection is EOF to the machine.
+The one writer is the transport's own buffer. The rules are in `eventproto._drive._stream`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -16,14 +14,13 @@ from typing import Any, Final, TypeVar, cast
 
 from typing_extensions import override
 
-from eventproto import EOF, Chunk, Closed, ClosedError, End, Event, Machine
-from eventproto._drive._stream import PIECE, StreamSession
+from eventproto import EOF, Chunk, ClosedError, End, Machine
+from eventproto._drive._stream import HIGH_WATER, PIECE, StreamSession
 
 __all__ = ["StreamConnection", "running"]
 
 CommandT = TypeVar("CommandT")
 
-_HIGH_WATER: Final = 64
 _TCP_USER_TIMEOUT: Final[int | None] = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
@@ -33,39 +30,21 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
     _transport: asyncio.Transport  # from connection_made on
 
     def __init__(self, machine: Machine[CommandT, Chunk, Chunk]) -> None:
-        self.machine = machine
+        super().__init__(machine)
         self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
         self._timer: asyncio.TimerHandle | None = None
+        self._wake_at = math.inf  # when that fires
+        # Who waits for an event, for a step, and for the peer.
+        self._takers: list[asyncio.Future[None]] = []
         self._waiters: list[asyncio.Future[None]] = []
         self._listener: asyncio.Future[None] | None = None
-        self._writable = True
-        self._rest = memoryview(b"")  # of the output: what the transport has had no room for
-        self._ending = False
+        self._reading = True
+        self._rest = memoryview(b"")  # of what was to be written: the transport has had no room
         self._patience: asyncio.TimerHandle | None = None
         self._gone = asyncio.Event()
 
     # The application calls these.
-
-    @override
-    async def send(self, command: CommandT) -> None:
-        self.post(command)
-        while not self._writable:
-            await self._wait()
-
-    @override
-    def post(self, command: CommandT) -> None:
-        self.machine.send(command, self._loop.time())
-        self._step()
-
-    @override
-    async def _take_event(self) -> Event:
-        while (event := self.machine.next_event()) is None:
-            if not self._write():  # asking may have made output, and output may be in the way
-                await self._wait()
-        self._step()
-        if isinstance(event, Closed):
-            self._see_last(event)
-        return event
 
     @override
     async def wait_gone(self) -> None:
@@ -102,12 +81,15 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
         self._keep_time()
 
     @override
-    def data_received(self, data: bytes) -> None:
-        self._receive(data)
+    def data_received(self, data: Chunk) -> None:
+        self.machine.receive(data, self._now())
+        self._after_door()
+        if self._listener is not None and not self._listener.done():
+            self._listener.set_result(None)
 
     @override
     def eof_received(self) -> bool:
-        self._receive(EOF)
+        self.data_received(EOF)
         # The machine decides when to close; but TLS has no connection that is half open.
         return self._transport.can_write_eof()
 
@@ -115,8 +97,11 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = exc or self._lost
         self._gone.set()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wake_at = -math.inf
         self.resume_writing()
-        self._receive(EOF)
+        self.data_received(EOF)
 
     @override
     def pause_writing(self) -> None:
@@ -129,54 +114,78 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
-        self._step()
-
-    def _receive(self, chunk: Chunk) -> None:
-        self.machine.receive(chunk, self._loop.time())
-        self._step()
-        if self._listener is not None and not self._listener.done():
-            self._listener.set_result(None)
+        self._make_due()  # not now: a transport that is closed in here loses its connection twice
 
     # The only logic: let out what there is, then look at the doors again.
 
-    def _step(self) -> None:
-        """After any door in: let out what there is, look at the other doors, wake who waits."""
-        self._write()
-        if self.machine.finished and not self._rest:
-            # Not at once: a transport that is closed within `resume_writing` is lost twice.
-            self._loop.call_soon(self._transport.close)
-            self._lose_patience_later()
-        elif self.machine.backlog >= _HIGH_WATER:
-            self._transport.pause_reading()
-        elif not self._transport.is_reading():
-            self._transport.resume_reading()
-        self._set_timer(None if self._gone.is_set() else self.machine.deadline)
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+    def _after_door(self) -> None:
+        """After a door in that is not the application's: there may be an event."""
+        if self._takers:
+            # Whoever takes it will answer, so the step is made when that has happened.
+            self._wake(self._takers)
+            self._make_due()
+        else:
+            if self._on_event is not None:
+                self._report()
+            self._step()
 
+    @override
+    def _step(self) -> None:
+        machine = self.machine
+        moved = self._write()
+        if machine.finished and not self._rest:
+            self._transport.close()
+            self._lose_patience_later()
+        elif machine.backlog >= HIGH_WATER:
+            if self._reading:
+                self._reading = False
+                self._transport.pause_reading()
+        elif not self._reading:
+            self._reading = True
+            self._transport.resume_reading()
+        # Firing early is harmless, so a deadline that moved later needs no new timer.
+        deadline = machine.deadline
+        if deadline is not None and deadline < self._wake_at:
+            self._set_timer(deadline)
+        if self._waiters:
+            self._wake(self._waiters)
+        if moved and self._takers and machine.backlog:
+            self._wake(self._takers)  # output was in the way
+
+    @override
+    def _step_soon(self) -> None:
+        self._loop.call_soon(self._due_step)
+
+    @override
     def _write(self) -> bool:
-        """Write what there is, as far as there is room; say whether there was anything."""
-        moved = False
-        while self._writable and (self._rest or self._take_output()):
+        if not self._writable:
+            return False
+        moved = bool(self._rest)
+        if moved:
+            self._write_rest()
+        if not self._rest and self._collect():
             moved = True
-            if self._rest and not self._transport.is_closing():
-                self._transport.write(self._rest[:PIECE])
-            self._rest = self._rest[PIECE:]
+            output = b"".join(self._chunks)
+            self._chunks.clear()
+            self._size = 0
+            if len(output) > PIECE:
+                self._rest = memoryview(output)
+                self._write_rest()
+            elif not self._transport.is_closing():
+                self._transport.write(output)
         if self._ending and not self._rest:
+            self._ending = False
             if self._transport.can_write_eof():
                 self._transport.write_eof()
             else:
                 self._transport.close()
         return moved
 
-    def _take_output(self) -> bool:
-        """Take all output of the machine, to be written at once; say whether there was any."""
-        chunks: list[Chunk] = list(iter(self.machine.next_output, None))
-        self._ending |= EOF in chunks
-        self._rest = memoryview(b"".join(chunk for chunk in chunks if chunk is not EOF))
-        return bool(chunks)
+    def _write_rest(self) -> None:
+        while self._rest and self._writable:
+            if not self._transport.is_closing():
+                self._transport.write(self._rest[:PIECE])
+            self._rest = self._rest[PIECE:]
 
     def _lose_patience_later(self) -> None:
         if self._patience is None and not self._gone.is_set():
@@ -186,23 +195,45 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
         self._lost = self._stalled()
         self.abort()
 
-    def _set_timer(self, deadline: float | None) -> None:
-        # Firing early is harmless, so a deadline that moved later needs no new timer.
+    def _set_timer(self, deadline: float) -> None:
         if self._timer is not None:
-            if deadline is not None and self._timer.when() <= deadline:
-                return
             self._timer.cancel()
-        self._timer = None if deadline is None else self._loop.call_at(deadline, self._keep_time)
+        self._timer = self._loop.call_at(deadline, self._keep_time)
+        self._wake_at = deadline
 
     def _keep_time(self) -> None:
         self._timer = None
-        self.machine.handle_timeout(self._loop.time())
-        self._step()
+        self._wake_at = math.inf
+        self.machine.handle_timeout(self._now())
+        self._after_door()
 
+    @override
     async def _wait(self) -> None:
+        await self._join(self._waiters)
+
+    @override
+    async def _wait_for_event(self) -> None:
+        await self._join(self._takers)
+
+    @override
+    def _new_flag(self) -> asyncio.Event:
+        return asyncio.Event()
+
+    async def _join(self, waiting: list[asyncio.Future[None]]) -> None:
         waiter = self._loop.create_future()
-        self._waiters.append(waiter)
-        await waiter
+        waiting.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter in waiting:
+                waiting.remove(waiter)
+            raise
+
+    def _wake(self, waiting: list[asyncio.Future[None]]) -> None:
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+        waiting.clear()
 
 
 @asynccontextmanager

@@ -1,13 +1,13 @@
 """Any byte-stream machine on trio: one task reads, one writes, one keeps the time.
 
-The rules of a driver: touch the machine without awaiting, then await one thing. There is one
-writer, so cancelling a `send` can never tear a frame. A peer that takes nothing for long is
-dropped, reading stops while events wait to be taken, and a lost connection is EOF to the machine.
+What the kernel takes at once is written at once, without a task; the writer has the rest. The
+rules are in `eventproto._drive._stream`.
 """
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias, TypeVar
@@ -15,8 +15,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 import trio
 from typing_extensions import override
 
-from eventproto import EOF, Chunk, Closed, ClosedError, End, Event, Machine
-from eventproto._drive._stream import PIECE, StreamSession
+from eventproto import EOF, Chunk, ClosedError, End, Machine
+from eventproto._drive._stream import HIGH_WATER, PIECE, StreamSession
 from eventproto._drive._unwrapped import unwrapped
 
 __all__ = ["BROKEN", "AnyStream", "StreamConnection", "running", "socket_of"]
@@ -26,8 +26,8 @@ CommandT = TypeVar("CommandT")
 AnyStream: TypeAlias = trio.SocketStream | trio.SSLStream[Any]
 """A connection, over TLS or not; over TLS within TLS where an `https` proxy leads to its target."""
 
-_HIGH_WATER: Final = 64
 _TCP_USER_TIMEOUT: Final[int | None] = getattr(trio.socket, "TCP_USER_TIMEOUT", None)
+_TURN: Final = 16  # how much may be sent before others have their turn, which is slow
 BROKEN: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
@@ -35,37 +35,30 @@ class StreamConnection(StreamSession[CommandT]):
     """A machine on a stream: the application's session, and the tasks that serve it."""
 
     def __init__(self, machine: Machine[CommandT, Chunk, Chunk], stream: AnyStream) -> None:
-        self.machine = machine
+        super().__init__(machine)
+        self._now = trio.current_time
         self._stream = stream
-        self._writing = False
+        self._socket = socket_of(stream)
+        # On Windows, a socket is no file.
+        self._direct = isinstance(stream, trio.SocketStream) and os.name == "posix"
+        self._rest = memoryview(b"")  # of what was to be written: the writer has it
+        self._unbroken = 0  # how often something was sent without letting others run
         self._gone = trio.Event()
         self._alarm = trio.CancelScope()
-        # The writer waits for work; all others wait here and look again at what they need.
+        self._wake_at = math.inf  # when that fires
+        # The writer waits for work; others wait here for an event, for a step, and for the peer.
         self._work = trio.lowlevel.ParkingLot()
+        self._takers = trio.lowlevel.ParkingLot()
         self._moved = trio.lowlevel.ParkingLot()
         self._heard = trio.lowlevel.ParkingLot()
 
     @override
     async def send(self, command: CommandT) -> None:
-        self.post(command)
-        while self._writing:
-            await self._moved.park()
-
-    @override
-    def post(self, command: CommandT) -> None:
-        self.machine.send(command, trio.current_time())
-        self._writing = not self._gone.is_set()
-        self._step()
-
-    @override
-    async def _take_event(self) -> Event:
-        while (event := self.machine.next_event()) is None:
-            self._let_out()  # asking may have made output
-            await self._moved.park()
-        self._step()
-        if isinstance(event, Closed):
-            self._see_last(event)
-        return event
+        await super().send(command)
+        self._unbroken += 1
+        if self._unbroken >= _TURN:
+            self._unbroken = 0
+            await trio.lowlevel.checkpoint()
 
     @override
     async def wait_gone(self) -> None:
@@ -83,31 +76,23 @@ class StreamConnection(StreamSession[CommandT]):
 
     @override
     def abort(self) -> None:
-        socket_of(self._stream).close()
+        self._socket.close()
 
     @override
     def bound_silence(self, seconds: float) -> None:
         if _TCP_USER_TIMEOUT is not None:
             with suppress(OSError):  # it is gone already
-                raw = socket_of(self._stream)
-                raw.setsockopt(trio.socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(seconds * 1000))
+                self._socket.setsockopt(
+                    trio.socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(seconds * 1000)
+                )
 
-    def _step(self) -> None:
-        """After any door in: have everybody look again."""
-        self._let_out()
-        self._moved.unpark_all()
-
-    def _let_out(self) -> None:
-        """Have the two tasks look again that serve the doors out."""
-        self._work.unpark_all()
-        deadline = self.machine.deadline
-        self._alarm.deadline = math.inf if deadline is None else deadline
+    # The tasks that serve it.
 
     async def read(self) -> None:
         """Bring what the stream brings, until it ends: the first of the three tasks."""
         chunk: Chunk = b""
         while chunk is not EOF:
-            while self.machine.backlog >= _HIGH_WATER:
+            while self.machine.backlog >= HIGH_WATER:
                 await self._moved.park()
             try:
                 chunk = bytes(await self._stream.receive_some()) or EOF
@@ -116,55 +101,107 @@ class StreamConnection(StreamSession[CommandT]):
                 chunk = EOF
             self._receive(chunk)
 
-    def _receive(self, chunk: Chunk) -> None:
-        self.machine.receive(chunk, trio.current_time())
-        self._step()
-        self._heard.unpark_all()
-
     async def write(self) -> None:
-        """Write what the machine writes, until it has finished: the second."""
+        """Write what could not be written at once, until the machine has finished: the second."""
         try:
-            while not self.machine.finished:
-                chunks: list[Chunk] = list(iter(self.machine.next_output, None))
-                await self._send_all(b"".join(chunk for chunk in chunks if chunk is not EOF))
-                if EOF in chunks:
-                    if not isinstance(self._stream, trio.SocketStream):
+            while True:
+                if not self._writable:
+                    await self._send_rest()
+                    if self._ending and not isinstance(self._stream, trio.SocketStream):
                         break  # TLS has no connection that is half open
-                    await self._stream.send_eof()
-                if chunks:
-                    self._moved.unpark_all()  # unwritten output may have been in the way
-                else:
-                    await self._wait_for_work()
+                    self._writable = True
+                self._due_step()
+                if self._writable:
+                    if self.machine.finished:
+                        break
+                    await self._work.park()
             await self._stream.aclose()
         except BROKEN as error:
             self._lost = self._lost or error
         except trio.TooSlowError:
             self._lost = self._stalled()
         finally:
-            self._writing = False
+            self._writable = True
             self._gone.set()
             self._receive(EOF)
             self.abort()
 
-    async def _send_all(self, data: bytes) -> None:
-        for at in range(0, len(data), PIECE):
+    async def _send_rest(self) -> None:
+        while self._rest:
             with trio.fail_after(self._stall_time):
-                await self._stream.send_all(memoryview(data)[at : at + PIECE])
-
-    async def _wait_for_work(self) -> None:
-        # Others are woken for a reason only, or two tasks would wake each other for ever.
-        if self._writing:
-            self._writing = False
-            self._moved.unpark_all()
-        await self._work.park()
+                await self._stream.send_all(self._rest[:PIECE])
+            self._rest = self._rest[PIECE:]
+        if self._ending and isinstance(self._stream, trio.SocketStream):
+            self._ending = False
+            await self._stream.send_eof()
 
     async def keep_time(self) -> None:
         """Do what is due when it is due, for ever, also while the writer has no room: the third."""
         while True:
             self.machine.handle_timeout(trio.current_time())
             with trio.CancelScope() as self._alarm:
-                self._step()
+                self._wake_at = math.inf
+                self._after_door()
                 await trio.sleep_forever()
+
+    # The only logic: let out what there is, then look at the doors again.
+
+    def _receive(self, chunk: Chunk) -> None:
+        self.machine.receive(chunk, trio.current_time())
+        self._after_door()
+        self._heard.unpark_all()
+
+    def _after_door(self) -> None:
+        """After a door in that is not the application's: there may be an event."""
+        if self._on_event is not None:
+            self._report()
+        self._takers.unpark_all()
+        self._step()
+
+    @override
+    def _step(self) -> None:
+        moved = self._write()
+        if self.machine.finished:
+            self._work.unpark_all()
+        # Firing early is harmless, so a deadline that moved later needs no new alarm.
+        deadline = self.machine.deadline
+        if deadline is not None and deadline < self._wake_at:
+            self._alarm.deadline = self._wake_at = deadline
+        self._moved.unpark_all()
+        if moved and self.machine.backlog:
+            self._takers.unpark_all()  # output was in the way
+
+    @override
+    def _step_soon(self) -> None:
+        self._work.unpark_all()
+
+    @override
+    def _write(self) -> bool:
+        if not self._writable or self._gone.is_set() or not self._collect():
+            return False
+        output = memoryview(b"".join(self._chunks))
+        self._chunks.clear()
+        self._size = 0
+        if self._direct and output:
+            with suppress(OSError):  # full; or broken, as the writer will see
+                output = output[os.write(self._socket.fileno(), output) :]
+        if output or self._ending:
+            self._rest = output
+            self._writable = False
+            self._work.unpark_all()
+        return True
+
+    @override
+    async def _wait(self) -> None:
+        await self._moved.park()
+
+    @override
+    async def _wait_for_event(self) -> None:
+        await self._takers.park()
+
+    @override
+    def _new_flag(self) -> trio.Event:
+        return trio.Event()
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections import deque
 from collections.abc import Hashable
 from enum import Enum
 from typing import Final
@@ -23,6 +22,7 @@ from eventproto._event import Event, Message
 from eventproto._machine import EOF, Chunk, End, Machine
 from eventproto._overflow import Overflow
 from eventproto._retry import Entropy
+from eventproto._value import constructor
 from eventproto.websocket._allowance import Allowance
 from eventproto.websocket._close import (
     AbnormalClosure,
@@ -36,7 +36,7 @@ from eventproto.websocket._encoded import Encoded, Waiting
 from eventproto.websocket._events import Binary, Close, Fragment, Ping, Pong, Sendable, Text
 from eventproto.websocket._frames import FrameDecoder, Opcode
 from eventproto.websocket._limits import Limits
-from eventproto.websocket._messages import Assembly, Passage, carriage, decode_text
+from eventproto.websocket._messages import Assembly, Passage, decode_text, is_text
 from eventproto.websocket._outgoing import Outgoing, checked, encoded
 from eventproto.websocket._pings import Pings
 from eventproto.websocket._states import TRANSITIONS, State, Step
@@ -126,10 +126,10 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
         self._outgoing = Outgoing(
             compression=compression, entropy=entropy if role is Role.CLIENT else None
         )
+        self._pongs: list[bytes] = []  # short and most often empty, so no deque of 760 bytes
+        self._pings = Pings()
         self._overflow = overflow
         self._waiting: Waiting | None = None  # as long as nothing ever had to
-        self._pongs: deque[bytes] = deque(maxlen=limits.pongs)
-        self._pings = Pings()
         # When.
         self._heard = 0.0  # the peer sent something
         self._asked = 0.0  # this machine sent a Ping of its own
@@ -162,7 +162,10 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
     @override
     def backlog(self) -> int:
         """Events that nobody has taken, and what they came in: 16 KiB count as another one."""
-        return super().backlog + (self._unread // _EVENT_SIZE if self._events else 0)
+        waiting = len(self._events)
+        if waiting:
+            waiting += self._unread // _EVENT_SIZE
+        return waiting + (self._failure is not None)
 
     # What the application sends.
 
@@ -172,16 +175,16 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
             msg = "the closing handshake has begun"
             raise ClosedError(msg, reason=self._error)
         match command:
-            case str():
-                self._say(_TEXT, encoded(command))
-            case bytes():
-                self._say(_BINARY, command)
             case Text():
                 self._say(_TEXT, encoded(command.text))
             case Binary():
                 self._say(_BINARY, checked(command.data))
+            case str():
+                self._say(_TEXT, encoded(command))
+            case bytes():
+                self._say(_BINARY, command)
             case Message():
-                self._on_send(carriage(command))
+                self._say(_TEXT if is_text(command) else _BINARY, command.data)
             case Fragment(str() as text, fin):
                 self._go_on(_TEXT, encoded(text), fin=fin)
             case Fragment(data, fin):
@@ -263,9 +266,9 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
             for frame in frames:
                 opcode, payload, fin, _ = frame
                 if opcode is whole_text and fin:
-                    self._events.append(Text(decode_text(payload)))
+                    self._events.append(_new_text(decode_text(payload)))
                 elif opcode is whole_binary and fin:
-                    self._events.append(Binary(payload))
+                    self._events.append(_new_binary(payload))
                 elif opcode < _CONTROL:
                     if (event := self._incoming.add(frame, self._now)) is not None:
                         self._events.append(event)
@@ -293,6 +296,7 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
             raise LimitExceeded(msg, code=CloseCode.POLICY_VIOLATION, limit="control_rate")
         if opcode is Opcode.PING:
             self._pongs.append(payload)
+            del self._pongs[: -self._limits.pongs]
             self._events.append(Ping(payload))
         elif not self._pings.answered(payload, self._now):
             self._events.append(Pong(payload))
@@ -307,8 +311,8 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
     def next_event(self) -> Event | None:
         if self._events:
             return self._events.popleft()
-        event = super().next_event()
-        if event is None and self._state is State.CLOSE_RECEIVED and self.close_received:
+        event = super().next_event() if self._paused or self._failure is not None else None
+        if event is None and self._state is _CLOSE_RECEIVED and self.close_received:
             # Only now: the application has had its chance to answer all that came before.
             self._send_close(Close(self.close_received.code))
             event = super().next_event()
@@ -317,7 +321,7 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
     @override
     def next_output(self) -> Chunk | None:
         if self._pongs:  # a control frame may overtake messages, and must not follow a Close
-            self._write(Opcode.PONG, self._pongs.popleft())
+            self._write(Opcode.PONG, self._pongs.pop(0))
             return self._outputs.pop()
         if self._outputs:
             return self._outputs.popleft()
@@ -412,6 +416,9 @@ class _Timer(Enum):
 _TEXT: Final = Opcode.TEXT
 _BINARY: Final = Opcode.BINARY
 _CONTROL: Final = Opcode.CLOSE
+_CLOSE_RECEIVED: Final = State.CLOSE_RECEIVED
+_new_text: Final = constructor(Text)
+_new_binary: Final = constructor(Binary)
 
 _EVENT_SIZE: Final = 16 * 1024  # bytes that came which count as an event
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codecs import utf_8_decode
+from functools import lru_cache
 from typing import Final
 
 from eventproto._errors import RemoteProtocolError
@@ -13,7 +14,7 @@ from eventproto.websocket._deflate import Decompressor
 from eventproto.websocket._events import Binary, Fragment, Text
 from eventproto.websocket._frames import Frame, Opcode
 
-__all__ = ["Assembly", "Passage", "carriage", "decode_text"]
+__all__ = ["Assembly", "Passage", "carriage", "decode_text", "is_text"]
 
 
 class _Incoming:
@@ -142,20 +143,31 @@ def decode_text(payload: bytes) -> str:
 
 
 def carriage(message: Message) -> Text | Binary:
-    """What carries a Message: text if its content type says that it is text, and if it is UTF-8."""
-    media_type = MediaType.parse(message.content_type)
-    if media_type is not None and _is_text(media_type):
-        try:
-            return Text(message.data.decode())
-        except UnicodeDecodeError:
-            pass
-    return Binary(message.data)
+    """What carries a Message, see `is_text`."""
+    return Text(message.data.decode()) if is_text(message) else Binary(message.data)
+
+
+def is_text(message: Message) -> bool:
+    """Whether a Message goes as text: if its content type says so, and it is UTF-8."""
+    if not _names_text(message.content_type):
+        return False
+    if message.data.isascii():
+        return True
+    try:
+        message.data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 _TEXTUAL: Final = ("/json", "+json", "/xml", "+xml")
 
 
-def _is_text(media_type: MediaType) -> bool:
+@lru_cache(maxsize=64)  # applications use few, and send many messages of each
+def _names_text(content_type: str | None) -> bool:
+    media_type = MediaType.parse(content_type)
+    if media_type is None:
+        return False
     charset = media_type.parameters.get("charset", "utf-8").lower()
     textual = media_type.essence.startswith("text/") or media_type.essence.endswith(_TEXTUAL)
     return textual and charset in {"utf-8", "us-ascii"}

@@ -40,7 +40,7 @@ class Outgoing:
         if len(payload) >= self._threshold and self._compressor is not None:
             payload = self._compressor.compress(payload)
             return encode_frame(opcode, payload, rsv1=True, key=self._key())
-        return self.frame(opcode, payload)
+        return encode_frame(opcode, payload, key=self._entropy and self._entropy(4))
 
     def fragment(self, opcode: Opcode, payload: bytes, *, fin: bool) -> bytes:
         """The next fragment of a message, or the first one, or the last.
