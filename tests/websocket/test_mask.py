@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from array import array
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import pytest
@@ -74,7 +75,9 @@ def test_sizes_and_alignments(masking: Masking, size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [bytes, bytearray, memoryview, lambda data: array("H", data)], ids=str
+    "kind",
+    [bytes, bytearray, memoryview, partial(array, "H")],
+    ids=["bytes", "bytearray", "memoryview", "array"],
 )
 def test_any_buffer_is_taken(masking: Masking, kind: Callable[[bytes], Buffer]) -> None:
     key, payload = b"\x37\xfa\x21\x3d", b"Hello!"
