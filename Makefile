@@ -10,8 +10,9 @@ EXTRAS := cli,crypto,hypothesis,redis,trio,wsproto
 # What is there of the code that is not the library.
 ROOM := $(wildcard tests examples benchmarks fuzz)
 
-# The drivers and what is beside them; everything else is a sans-I/O floor.
-NOT_SANS_IO := */eventproto/asyncio/*,*/eventproto/trio/*,*/eventproto/_drive/*,*/eventproto/testing/*,*/eventproto/strategies/*,*/eventproto/cli/*,*/eventproto/__main__.py,*/eventproto/_demo.py,*/eventproto/_hypothesis.py
+# The drivers, the engines that have a store, and what is beside them; everything else is a sans-I/O
+# floor.
+NOT_SANS_IO := */eventproto/asyncio/*,*/eventproto/trio/*,*/eventproto/_drive/*,*/eventproto/engine/sqlite/*,*/eventproto/engine/redis/*,*/eventproto/testing/*,*/eventproto/strategies/*,*/eventproto/cli/*,*/eventproto/__main__.py,*/eventproto/_demo.py,*/eventproto/_hypothesis.py
 
 # Or the wrapper asks the network at each run whether there is a newer pyright.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
@@ -20,7 +21,7 @@ say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs bench format clean
+.PHONY: help demo test lint docs bench autobahn format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +60,25 @@ ifneq ($(wildcard benchmarks/__main__.py),)
 else
 	@set -e; for file in $(wildcard benchmarks/bench_*.py); do \
 	  printf '==> %s\n' "$$file"; $(BIN)/python "$$file"; \
+	done
+endif
+
+# What runs the Autobahn suite, which needs Python 2.7; and which of its cases: all of them.
+AUTOBAHN ?= $(wildcard ../shared/tools/run_autobahn.py)
+CASES ?=
+PLAYER = $(BIN)/python -m eventproto.testing
+
+autobahn: $(VENV)/.test  ## run the Autobahn suite against both roles, on both runtimes
+ifeq ($(AUTOBAHN),)
+	$(say) 'skipped: there is no runner of the Autobahn suite (make AUTOBAHN=...)'
+else
+	@set -e; for runtime in asyncio trio; do \
+	  printf '==> Autobahn against our server on %s\n' $$runtime; \
+	  $(PYTHON) $(AUTOBAHN) server --strict --workdir build/autobahn/$$runtime-server $(CASES) \
+	    --cmd "$(PLAYER).echo --runtime $$runtime --port {port} --max-message 16777216"; \
+	  printf '==> Autobahn against our client on %s\n' $$runtime; \
+	  $(PYTHON) $(AUTOBAHN) client --strict --workdir build/autobahn/$$runtime-client $(CASES) \
+	    --cmd "$(PLAYER).autobahn --runtime $$runtime {url}"; \
 	done
 endif
 
