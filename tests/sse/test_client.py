@@ -160,8 +160,8 @@ def test_a_rejection_that_breaks_off() -> None:
 @pytest.mark.parametrize(
     ("coding", "body", "read"),
     [
-        ("gzip", gzip.compress(b"what is wrong"), b"what is wrong"),
-        ("gzip", gzip.compress(b"x" * 100), b"x" * 40),
+        ("gzip", gzip.compress(b"what is wrong", mtime=0), b"what is wrong"),
+        ("gzip", gzip.compress(b"x" * 100, mtime=0), b"x" * 40),
         ("br", b"what is wrong", None),
         ("gzip", b"no gzip", None),
     ],
