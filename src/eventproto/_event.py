@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from eventproto._errors import LocalProtocolError
-from eventproto._value import EMPTY, FrozenMapping, value
+from eventproto._value import EMPTY, FrozenMapping, constructor, value
 
-__all__ = ["Closed", "Event", "Message"]
+__all__ = ["PLAIN_TEXT", "Closed", "Event", "Message", "new_message"]
 
 
 class Event:
@@ -36,7 +36,8 @@ class Closed(Event):
 
 # What most messages have: known, so that it need not be checked each time.
 _TYPE: Final = "message"
-_PLAIN_TEXT: Final = "text/plain;charset=utf-8"
+PLAIN_TEXT: Final = "text/plain;charset=utf-8"
+"""The content type of text that says nothing else."""
 
 
 @value(kw_only=True)
@@ -83,7 +84,7 @@ class Message:
             _check_text("source", self.source)
         if self.subject is not None:
             _check_text("subject", self.subject)
-        if self.content_type is not None and self.content_type is not _PLAIN_TEXT:
+        if self.content_type is not None and self.content_type is not PLAIN_TEXT:
             _check_text("content_type", self.content_type)
         if self.time is not None and self.time.utcoffset() is None:
             msg = f"time must be aware of its time zone, got {self.time!r}"
@@ -97,8 +98,8 @@ class Message:
         """A message of UTF-8 text; `content_type` is `text/plain;charset=utf-8` unless given."""
         _check_scalars("text", text)
         if not attributes:
-            return cls(data=text.encode(), content_type=_PLAIN_TEXT)
-        attributes.setdefault("content_type", _PLAIN_TEXT)
+            return cls(data=text.encode(), content_type=PLAIN_TEXT)
+        attributes.setdefault("content_type", PLAIN_TEXT)
         return cls(data=text.encode(), **attributes)
 
     @classmethod
@@ -130,6 +131,9 @@ class Message:
             msg = f"JSON of {len(self.data)} bytes is nested too deep to be read"
             raise ValueError(msg) from error
 
+
+new_message: Final = constructor(Message, check=False)
+"""What `Message(...)` comes down to if all is known to be right, in a quarter of the time."""
 
 _RESERVED: Final = frozenset(
     {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"}

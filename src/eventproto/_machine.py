@@ -137,7 +137,8 @@ class Machine(ABC, Generic[CommandT, InT, OutT]):
     @property
     def deadline(self) -> float | None:
         """When to call `handle_timeout`, on the clock of `now`; None for never."""
-        return self._timers.next
+        timers = self._timers
+        return timers.next if timers.moved else timers.known
 
     # What a driver looks at.
 

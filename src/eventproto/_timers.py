@@ -14,18 +14,21 @@ class Timers:
 
     A deadline that moves later costs one dictionary store: its old heap entry stays where it is
     and is corrected when it comes up. So a keepalive that is pushed back by every message is free.
+
+    Attributes:
+        moved: Whether a deadline was set or stopped since `next` was asked for.
+        known: What it was then.
     """
 
-    __slots__ = ("_due", "_heap", "_known", "_moved", "_ticket")
+    __slots__ = ("_due", "_heap", "_ticket", "known", "moved")
 
     def __init__(self) -> None:
         self._due: dict[Hashable, float] = {}
         # (when the entry comes up, a tie-breaker so that names need no order, name)
         self._heap: list[tuple[float, int, Hashable]] = []
         self._ticket = count()
-        # `next` is asked for much more often than it moves.
-        self._known: float | None = None
-        self._moved = False
+        self.known: float | None = None
+        self.moved = False
 
     def set(self, name: Hashable, when: float) -> None:
         """Have `name` fire at `when`, instead of at whatever time it was set to before."""
@@ -34,26 +37,26 @@ class Timers:
         if before is None or when < before:
             heappush(self._heap, (when, next(self._ticket), name))
             self._compact()
-        self._moved = True
+        self.moved = True
 
     def stop(self, name: Hashable) -> None:
         """Forget `name`; it is no error if it was not set."""
         self._due.pop(name, None)
-        self._moved = True
+        self.moved = True
 
     def clear(self) -> None:
         """Forget all names."""
         self._due.clear()
         self._heap.clear()
-        self._moved = True
+        self.moved = True
 
     @property
     def next(self) -> float | None:
         """When the earliest deadline is, or None if there is none."""
-        if self._moved:
-            self._known = self._earliest()
-            self._moved = False
-        return self._known
+        if self.moved:
+            self.known = self._earliest()
+            self.moved = False
+        return self.known
 
     def _earliest(self) -> float | None:
         heap = self._heap
@@ -74,7 +77,7 @@ class Timers:
             return None
         name = heappop(self._heap)[2]
         del self._due[name]
-        self._moved = True
+        self.moved = True
         return name
 
     def __contains__(self, name: Hashable) -> bool:

@@ -40,16 +40,20 @@ def value(*, kw_only: bool = False) -> Callable[[type[T]], type[T]]:
     return build
 
 
-def constructor(cls: Callable[P, T]) -> Callable[P, T]:
+def constructor(cls: Callable[P, T], *, check: bool = True) -> Callable[P, T]:
     """Make a cheaper way to make values of a class, for a loop where that decides.
 
     It takes what the class takes. What it calls is a mutable twin of the class, which fills its
     slots at the full speed of the interpreter, and then becomes the real thing: another quarter
     of the price is gone.
+
+    Args:
+        cls: The class.
+        check: Whether its `__post_init__` runs. What is made without it must be right.
     """
     known: Any = cls
     body = [f"self.{each.name} = {each.name}" for each in fields(known)]
-    init = _init(known, [*body, "self.__class__ = cls"], {"cls": known})
+    init = _init(known, [*body, "self.__class__ = cls"], {"cls": known}, check=check)
     twin = type(
         known.__name__,
         known.__bases__,
@@ -64,13 +68,15 @@ def _slot_init(cls: type[Any]) -> Callable[..., None]:
     return _init(cls, body, setters)
 
 
-def _init(cls: type[Any], body: list[str], closure: dict[str, Any]) -> Callable[..., None]:
+def _init(
+    cls: type[Any], body: list[str], closure: dict[str, Any], *, check: bool = True
+) -> Callable[..., None]:
     """Make an `__init__` that takes the fields of a class, out of lines that put them away."""
     positional: list[str] = []
     keyword: list[str] = []
     for each in fields(cls):
         (keyword if each.kw_only else positional).append(_parameter(each, closure))
-    if hasattr(cls, "__post_init__"):
+    if check and hasattr(cls, "__post_init__"):
         body = [*body, "self.__post_init__()"]
     parameters = ["self", *positional, *(["*", *keyword] if keyword else [])]
     source = (

@@ -68,10 +68,12 @@ class StreamSession(Session[CommandT]):
         self._lost: Exception | None = None  # why it is gone, as far as anybody can say
         self._writable = True
         self._due = False
+        self._due_since = 0.0  # which is now, as nothing has been waited for
         # Output that was taken from the machine and not yet written, and how much that is.
         self._chunks: list[bytes] = []
         self._size = 0
         self._ending = False
+        self._over = False  # whether the last event was taken
         # Who takes events in their callback form.
         self._on_event: OnEvent | None = None
         self._listened: Flag | None = None
@@ -85,10 +87,12 @@ class StreamSession(Session[CommandT]):
 
     def post(self, command: CommandT) -> None:
         """Hand a command to the machine like `send`, without waiting for room."""
-        self.machine.send(command, self._now())
         if not self._due:
+            self.machine.send(command, self._now())
             self._step()
-        elif self._writable and (chunk := self.machine.next_output()) is not None:
+            return
+        self.machine.send(command, self._due_since)
+        if self._writable and (chunk := self.machine.next_output()) is not None:
             if chunk is EOF:
                 self._ending = True
                 return
@@ -120,7 +124,7 @@ class StreamSession(Session[CommandT]):
         self._follow()
         self._on_event, self._mistake, self._listened = on_event, None, self._new_flag()
         try:
-            self._report()
+            self._report(on_event)
             self._step()
             await self._listened.wait()
         finally:
@@ -191,18 +195,15 @@ class StreamSession(Session[CommandT]):
         while (successor := self.machine.successor) is not None:
             self.machine = successor
 
-    def _report(self) -> None:
+    def _report(self, on_event: OnEvent) -> None:
         """Hand events to the function that listens, while there is room for its answers."""
-        due, self._due = self._due, True
+        due, self._due, self._due_since = self._due, True, self._now()
         try:
-            while self._on_event is not None and self._writable:
-                event = self.machine.next_event()
-                if event is None:
-                    break
-                if isinstance(event, Closed):
+            while self._writable and (event := self.machine.next_event()) is not None:
+                if type(event) is Closed:
                     self.closed = event
                     self._see_last(event)
-                self._on_event(event)
+                on_event(event)
         except Exception as error:  # noqa: BLE001  # `listen` raises it
             self._mistake = error
         finally:
@@ -224,12 +225,13 @@ class StreamSession(Session[CommandT]):
     def _make_due(self) -> None:
         if not self._due:
             self._due = True
+            self._due_since = self._now()
             self._step_soon()
 
     def _due_step(self) -> None:
         self._due = False
         if self._on_event is not None:
-            self._report()
+            self._report(self._on_event)
         self._step()
 
     @abstractmethod
@@ -262,6 +264,7 @@ class StreamSession(Session[CommandT]):
 
     def _see_last(self, closed: Closed) -> None:
         """The machine has reported its last event."""
+        self._over = True
         if isinstance(closed.error, ConnectionLost):
             closed.error.__cause__ = self._lost
         elif isinstance(closed.error, PeerTimeout):

@@ -70,7 +70,7 @@ async def open_connection(
 
 
 async def _connect(
-    protocol: Callable[[], asyncio.Protocol],
+    protocol: Callable[[], asyncio.BaseProtocol],
     host: str,
     port: int,
     context: ssl.SSLContext | None,

@@ -1,6 +1,9 @@
 """Any byte-stream machine on asyncio: a Protocol, because callbacks need no task for each read.
 
 The one writer is the transport's own buffer. The rules are in `eventproto._drive._stream`.
+
+All connections of a thread are read through one buffer. Without it, asyncio allocates 256 KiB for
+each read and gives most of it back, and both are calls of the kernel with most allocators.
 """
 
 from __future__ import annotations
@@ -8,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
+import threading
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeVar, cast
@@ -21,10 +26,11 @@ __all__ = ["StreamConnection", "running"]
 
 CommandT = TypeVar("CommandT")
 
+_BUFFER_SIZE: Final = 256 * 1024
 _TCP_USER_TIMEOUT: Final[int | None] = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
-class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
+class StreamConnection(asyncio.BufferedProtocol, StreamSession[CommandT]):
     """A machine on a transport: the transport's Protocol and the application's Session in one."""
 
     _transport: asyncio.Transport  # from connection_made on
@@ -33,12 +39,15 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
         super().__init__(machine)
         self._loop = asyncio.get_running_loop()
         self._now = self._loop.time
+        if type(self._loop).time is asyncio.BaseEventLoop.time:
+            self._now = time.monotonic  # which is all that it calls
         self._timer: asyncio.TimerHandle | None = None
         self._wake_at = math.inf  # when that fires
         # Who waits for an event, for a step, and for the peer.
         self._takers: list[asyncio.Future[None]] = []
         self._waiters: list[asyncio.Future[None]] = []
         self._listener: asyncio.Future[None] | None = None
+        self._buffer = _buffers.buffer
         self._reading = True
         self._rest = memoryview(b"")  # of what was to be written: the transport has had no room
         self._patience: asyncio.TimerHandle | None = None
@@ -81,15 +90,27 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
         self._keep_time()
 
     @override
-    def data_received(self, data: Chunk) -> None:
-        self.machine.receive(data, self._now())
-        self._after_door()
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    @override
+    def buffer_updated(self, nbytes: int) -> None:
+        # Before anybody else can read: transports ask for the buffer, fill it and call this.
+        self._receive(self._buffer[:nbytes].tobytes())
+
+    def _receive(self, chunk: Chunk) -> None:
+        self.machine.receive(chunk, self._now())
+        if self._on_event is not None:
+            self._report(self._on_event)
+            self._step()
+        else:
+            self._after_door()
         if self._listener is not None and not self._listener.done():
             self._listener.set_result(None)
 
     @override
     def eof_received(self) -> bool:
-        self.data_received(EOF)
+        self._receive(EOF)
         # The machine decides when to close; but TLS has no connection that is half open.
         return self._transport.can_write_eof()
 
@@ -101,7 +122,7 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
             self._timer.cancel()
         self._wake_at = -math.inf
         self.resume_writing()
-        self.data_received(EOF)
+        self._receive(EOF)
 
     @override
     def pause_writing(self) -> None:
@@ -126,17 +147,18 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
             self._make_due()
         else:
             if self._on_event is not None:
-                self._report()
+                self._report(self._on_event)
             self._step()
 
     @override
     def _step(self) -> None:
         machine = self.machine
         moved = self._write()
-        if machine.finished and not self._rest:
+        backlog = machine.backlog
+        if (backlog or self._over) and machine.finished and not self._rest:
             self._transport.close()
             self._lose_patience_later()
-        elif machine.backlog >= HIGH_WATER:
+        elif backlog >= HIGH_WATER:
             if self._reading:
                 self._reading = False
                 self._transport.pause_reading()
@@ -149,7 +171,7 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
             self._set_timer(deadline)
         if self._waiters:
             self._wake(self._waiters)
-        if moved and self._takers and machine.backlog:
+        if moved and self._takers and backlog:
             self._wake(self._takers)  # output was in the way
 
     @override
@@ -234,6 +256,14 @@ class StreamConnection(asyncio.Protocol, StreamSession[CommandT]):
             if not waiter.done():
                 waiter.set_result(None)
         waiting.clear()
+
+
+class _Buffers(threading.local):
+    def __init__(self) -> None:
+        self.buffer = memoryview(bytearray(_BUFFER_SIZE))
+
+
+_buffers: Final = _Buffers()
 
 
 @asynccontextmanager

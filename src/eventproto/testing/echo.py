@@ -78,9 +78,11 @@ async def _iterate(socket: WebSocketSession, _request: Request) -> None:
 
 
 async def _call_back(socket: WebSocketSession, _request: Request) -> None:
+    post = socket.post
+
     def answer(event: Event) -> None:
         if isinstance(event, _MESSAGES):
-            socket.post(event)
+            post(event)
 
     await socket.listen(answer)
 

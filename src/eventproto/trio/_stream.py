@@ -154,7 +154,7 @@ class StreamConnection(StreamSession[CommandT]):
     def _after_door(self) -> None:
         """After a door in that is not the application's: there may be an event."""
         if self._on_event is not None:
-            self._report()
+            self._report(self._on_event)
         self._takers.unpark_all()
         self._step()
 

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Hashable
 from enum import Enum
-from typing import Final
+from typing import Any, Final, cast
 
 from typing_extensions import override
 
@@ -17,12 +17,12 @@ from eventproto._errors import (
     LimitExceeded,
     LocalProtocolError,
     PeerTimeout,
+    RemoteProtocolError,
 )
 from eventproto._event import Event, Message
 from eventproto._machine import EOF, Chunk, End, Machine
 from eventproto._overflow import Overflow
 from eventproto._retry import Entropy
-from eventproto._value import constructor
 from eventproto.websocket._allowance import Allowance
 from eventproto.websocket._close import (
     AbnormalClosure,
@@ -34,9 +34,9 @@ from eventproto.websocket._close import (
 from eventproto.websocket._deflate import Decompressor, Deflate
 from eventproto.websocket._encoded import Encoded, Waiting
 from eventproto.websocket._events import Binary, Close, Fragment, Ping, Pong, Sendable, Text
-from eventproto.websocket._frames import FrameDecoder, Opcode
+from eventproto.websocket._frames import Frame, FrameDecoder, Opcode
 from eventproto.websocket._limits import Limits
-from eventproto.websocket._messages import Assembly, Passage, decode_text, is_text
+from eventproto.websocket._messages import Assembly, Passage, decode_text, framed
 from eventproto.websocket._outgoing import Outgoing, checked, encoded
 from eventproto.websocket._pings import Pings
 from eventproto.websocket._states import TRANSITIONS, State, Step
@@ -170,21 +170,24 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
     # What the application sends.
 
     @override
+    def send(self, command: Sendable | Encoded | End, now: float) -> None:
+        kind = command.__class__
+        if self._state is not _OPEN or kind not in _MESSAGES:
+            super().send(command, now)
+            return
+        # The same without its hooks, as in `receive`.
+        if now > self._now:
+            self._tick(now)
+        self._say(*framed(command))
+
+    @override
     def _on_send(self, command: Sendable | Encoded | End) -> None:
         if self._state not in _SENDING:
             msg = "the closing handshake has begun"
             raise ClosedError(msg, reason=self._error)
         match command:
-            case Text():
-                self._say(_TEXT, encoded(command.text))
-            case Binary():
-                self._say(_BINARY, checked(command.data))
-            case str():
-                self._say(_TEXT, encoded(command))
-            case bytes():
-                self._say(_BINARY, command)
-            case Message():
-                self._say(_TEXT if is_text(command) else _BINARY, command.data)
+            case str() | bytes() | Text() | Binary() | Message():
+                self._say(*framed(command))
             case Fragment(str() as text, fin):
                 self._go_on(_TEXT, encoded(text), fin=fin)
             case Fragment(data, fin):
@@ -206,7 +209,8 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
                 raise LocalProtocolError(msg)
 
     def _say(self, opcode: Opcode, payload: bytes) -> None:
-        self._let_out_waiting()
+        if self._waiting is not None:
+            self._let_out_waiting()
         self._outputs.append(self._outgoing.message(opcode, payload))
         self._talked = self._now
 
@@ -247,6 +251,26 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
         self._look_idle()
 
     @override
+    def receive(self, data: Chunk, now: float) -> None:
+        if data is EOF or self._events or self._state is not _OPEN or self._failure is not None:
+            super().receive(data, now)
+            return
+        # The same without its hooks, where nothing is special: a fifth of the price of a message.
+        if now > self._now:
+            self._tick(now)
+        self._heard = self._now
+        self._unread = len(data)
+        room = 1 if self.compression else self._max_backlog
+        try:
+            frames = self._decoder.receive(data, room)
+            self._take(frames)
+        except RemoteProtocolError as error:
+            self._fail(error)
+        else:
+            if len(frames) == room:
+                self._advance()
+
+    @override
     def _on_receive(self, data: Chunk) -> None:
         if data is EOF:
             self._ended = True
@@ -261,30 +285,37 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
             # One by one where each may become large.
             room = 1 if self.compression else self._max_backlog - len(self._events)
             frames = self._decoder.frames(room)
-            whole_text, whole_binary = self._whole
-            controls = 0
-            for frame in frames:
-                opcode, payload, fin, _ = frame
-                if opcode is whole_text and fin:
-                    self._events.append(_new_text(decode_text(payload)))
-                elif opcode is whole_binary and fin:
-                    self._events.append(_new_binary(payload))
-                elif opcode < _CONTROL:
-                    if (event := self._incoming.add(frame, self._now)) is not None:
-                        self._events.append(event)
-                    self._unread += self._incoming.inflated
-                else:
-                    controls += 1
-                    self._on_control(opcode, payload)
-            if controls < len(frames):
-                self._talked = self._now
-            if self._decoder.error is not None:
-                raise self._decoder.error
+            self._take(frames)
             if len(frames) == room:
                 return True
         if self._ended and self._state is not State.CLOSE_RECEIVED:
             self._on_end()
         return False
+
+    def _take(self, frames: list[Frame]) -> None:
+        """Report what these frames say, and then what is wrong behind them."""
+        whole_text, whole_binary = self._whole
+        events = self._events
+        for frame in frames:
+            opcode, payload, fin, _ = frame
+            if opcode is whole_text and fin:
+                text = _new(Text)
+                _set_text(text, decode_text(payload))
+                events.append(text)
+            elif opcode is whole_binary and fin:
+                binary = _new(Binary)
+                _set_data(binary, payload)
+                events.append(binary)
+            elif opcode < _CONTROL:
+                if (event := self._incoming.add(frame, self._now)) is not None:
+                    events.append(event)
+                self._unread += self._incoming.inflated
+            else:
+                self._on_control(opcode, payload)
+                continue
+            self._talked = self._now
+        if self._decoder.error is not None:
+            raise self._decoder.error
 
     def _on_control(self, opcode: Opcode, payload: bytes) -> None:
         if opcode is Opcode.CLOSE:
@@ -416,12 +447,16 @@ class _Timer(Enum):
 _TEXT: Final = Opcode.TEXT
 _BINARY: Final = Opcode.BINARY
 _CONTROL: Final = Opcode.CLOSE
+_OPEN: Final = State.OPEN
 _CLOSE_RECEIVED: Final = State.CLOSE_RECEIVED
-_new_text: Final = constructor(Text)
-_new_binary: Final = constructor(Binary)
+# What `Text(...)` and `Binary(...)` come down to.
+_new: Final = object.__new__
+_set_text: Final = cast("Any", Text).text.__set__
+_set_data: Final = cast("Any", Binary).data.__set__
 
 _EVENT_SIZE: Final = 16 * 1024  # bytes that came which count as an event
 
+_MESSAGES: Final = frozenset({Text, Binary, Message, str, bytes})
 # Tuples, because members of an enumeration are slow to hash.
 _SENDING: Final = (State.OPEN, State.CLOSE_RECEIVED)
 _READING: Final = (State.OPEN, State.CLOSE_SENT)

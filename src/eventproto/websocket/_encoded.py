@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from eventproto._errors import LimitExceeded, LocalProtocolError
+from eventproto._errors import LimitExceeded
 from eventproto._event import Message
 from eventproto._overflow import OutputQueue, Overflow
 from eventproto._value import value
@@ -12,8 +12,8 @@ from eventproto.websocket._close import CloseCode
 from eventproto.websocket._events import Binary, Text
 from eventproto.websocket._frames import Opcode, encode_frame
 from eventproto.websocket._limits import Limits
-from eventproto.websocket._messages import carriage
-from eventproto.websocket._outgoing import Outgoing, checked, encoded
+from eventproto.websocket._messages import framed
+from eventproto.websocket._outgoing import Outgoing
 
 __all__ = ["Encoded", "Waiting"]
 
@@ -49,20 +49,7 @@ class Encoded:
         Raises:
             LocalProtocolError: It is none, or text with half of a surrogate pair.
         """
-        if isinstance(message, Message):
-            message = carriage(message)
-        match message:
-            case str():
-                opcode, payload = Opcode.TEXT, encoded(message)
-            case Text():
-                opcode, payload = Opcode.TEXT, encoded(message.text)
-            case bytes():
-                opcode, payload = Opcode.BINARY, message
-            case Binary():
-                opcode, payload = Opcode.BINARY, checked(message.data)
-            case _:
-                msg = f"a message is text or bytes, not {message!r}"
-                raise LocalProtocolError(msg)
+        opcode, payload = framed(message)
         return cls(opcode, payload, encode_frame(opcode, payload), key)
 
     def __len__(self) -> int:

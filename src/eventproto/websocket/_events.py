@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from typing_extensions import override
 
-from eventproto._event import Event, Message
+from eventproto._event import PLAIN_TEXT, Event, Message, new_message
 from eventproto._value import value
 from eventproto.http import Request, Response
 
@@ -24,6 +24,9 @@ __all__ = [
 ]
 
 
+_BYTES: Final = "application/octet-stream"
+
+
 @value()
 class Text(Event):
     """A message of text: received, or to be sent."""
@@ -33,7 +36,10 @@ class Text(Event):
     @override
     def message(self) -> Message:
         """The text as UTF-8, with content type `text/plain;charset=utf-8`."""
-        return Message.of_text(self.text)
+        try:
+            return new_message(data=self.text.encode(), content_type=PLAIN_TEXT)
+        except UnicodeEncodeError:
+            return Message.of_text(self.text)  # which says what is wrong with it
 
 
 @value()
@@ -45,7 +51,9 @@ class Binary(Event):
     @override
     def message(self) -> Message:
         """The bytes, with content type `application/octet-stream`."""
-        return Message(data=self.data, content_type="application/octet-stream")
+        if self.data.__class__ is bytes:
+            return new_message(data=self.data, content_type=_BYTES)
+        return Message(data=self.data, content_type=_BYTES)
 
 
 @value()

@@ -14,7 +14,7 @@ from eventproto.websocket._close import CloseCode
 from eventproto.websocket._limits import Limits
 from eventproto.websocket._mask import apply_mask, mask, unmask
 
-__all__ = ["Frame", "FrameDecoder", "Opcode", "encode_frame"]
+__all__ = ["SHORT_HEADS", "Frame", "FrameDecoder", "Opcode", "encode_frame"]
 
 
 class Opcode(IntEnum):
@@ -70,7 +70,7 @@ def encode_frame(
     size = len(payload)
     mask_bit = 0 if key is None else _MASK
     if size <= _SHORT and fin and not rsv1:
-        head = _SHORT_HEADS[opcode][mask_bit | size]
+        head = SHORT_HEADS[opcode][mask_bit | size]
     else:
         head = _head(opcode, size, mask_bit, fin=fin, rsv1=rsv1)
     if key is None:
@@ -108,6 +108,7 @@ class FrameDecoder:
         "_ended",
         "_fin",
         "_fragments",
+        "_head_size",
         "_key",
         "_kinds",
         "_left",
@@ -125,6 +126,7 @@ class FrameDecoder:
         self.error: RemoteProtocolError | None = None
         self._limits = limits
         self._mask = _MASK if masked else 0
+        self._head_size = 6 if masked else 2  # of a short frame
         # The chunk that is being read, up to where it was read, and those that came behind it.
         self._data = b""
         self._at = 0
@@ -144,16 +146,27 @@ class FrameDecoder:
         self._rsv1 = False  # of the next piece
         self._key = b""  # from the next byte on
 
-    def receive(self, data: bytes) -> list[Frame]:
+    def receive(self, data: bytes, at_most: int = sys.maxsize) -> list[Frame]:
         """Take the next bytes, and return the frames that they bring.
+
+        Args:
+            data: The next bytes.
+            at_most: How many frames to return; what is left stays bytes until `frames` is called.
 
         Raises:
             RemoteProtocolError: The peer broke the protocol (1002), and everything before that
                 was returned.
             LimitExceeded: A frame or a message is too large (1009); likewise.
         """
+        size = len(data) - self._head_size
+        if 0 <= size <= _SHORT and not (self._data or self._left or self._ended or self._waiting):
+            # Most reads of most connections are one short frame and nothing else.
+            kind = self._kinds[data[0]]
+            if data[1] == self._mask | size and size <= self._room and kind and kind[3]:
+                payload = unmask(data, 6, size + 6) if self._mask else data[2:]
+                return [_new(Frame, (kind[0], payload, True, kind[2]))]
         self.feed(data)
-        return self.frames()
+        return self.frames(at_most)
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes, and keep them as bytes until `frames` is called."""
@@ -186,7 +199,7 @@ class FrameDecoder:
         if self._left and wanted and at < end:
             at = self._read_piece(frames, at)
             wanted -= 1
-        head_size = 6 if mask_bit else 2
+        head_size = self._head_size
         while wanted and at + 2 <= end:
             kind = kinds[data[at]]
             if kind is None:
@@ -336,10 +349,10 @@ _BETWEEN_COMPRESSED: Final = _kinds(_FIRST | _ALWAYS, _FIRST, _FIRST)
 _WITHIN_MESSAGE: Final = _kinds({Opcode.CONTINUATION} | _ALWAYS, {Opcode.CONTINUATION})
 
 
-# The heads that most frames have, because to make one takes longer than everything else.
-_SHORT_HEADS: Final = {
+SHORT_HEADS: Final = {
     opcode: tuple(bytes((_FIN | opcode, second)) for second in range(256)) for opcode in Opcode
 }
+"""The heads of whole frames, by opcode and second byte: to make one costs more than all else."""
 
 
 def _unexpected(first: int, kinds: _Kinds) -> RemoteProtocolError:

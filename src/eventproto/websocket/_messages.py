@@ -13,8 +13,9 @@ from eventproto.websocket._close import CloseCode
 from eventproto.websocket._deflate import Decompressor
 from eventproto.websocket._events import Binary, Fragment, Text
 from eventproto.websocket._frames import Frame, Opcode
+from eventproto.websocket._outgoing import checked, encoded
 
-__all__ = ["Assembly", "Passage", "carriage", "decode_text", "is_text"]
+__all__ = ["Assembly", "Passage", "carriage", "decode_text", "framed", "is_text"]
 
 
 class _Incoming:
@@ -147,6 +148,25 @@ def carriage(message: Message) -> Text | Binary:
     return Text(message.data.decode()) if is_text(message) else Binary(message.data)
 
 
+def framed(message: object) -> tuple[Opcode, bytes]:
+    """What a whole message is sent as: a `Text`, `Binary` or `Message`, a string, or bytes.
+
+    Raises:
+        LocalProtocolError: It is none, or cannot be sent.
+    """
+    match message:
+        case Text():
+            return _TEXT, encoded(message.text)
+        case Message():
+            return _TEXT if is_text(message) else _BINARY, message.data
+        case Binary():
+            return _BINARY, checked(message.data)
+        case str():
+            return _TEXT, encoded(message)
+        case _:
+            return _BINARY, checked(message)
+
+
 def is_text(message: Message) -> bool:
     """Whether a Message goes as text: if its content type says so, and it is UTF-8."""
     if not _names_text(message.content_type):
@@ -160,6 +180,8 @@ def is_text(message: Message) -> bool:
     return True
 
 
+_TEXT: Final = Opcode.TEXT
+_BINARY: Final = Opcode.BINARY
 _TEXTUAL: Final = ("/json", "+json", "/xml", "+xml")
 
 

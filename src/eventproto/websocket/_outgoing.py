@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from eventproto._errors import LocalProtocolError
 from eventproto._retry import Entropy
 from eventproto.websocket._deflate import Compressor, Deflate
-from eventproto.websocket._frames import Opcode, encode_frame
+from eventproto.websocket._frames import SHORT_HEADS, Opcode, encode_frame
 
 __all__ = ["Outgoing", "checked", "encoded"]
 
@@ -40,7 +41,11 @@ class Outgoing:
         if len(payload) >= self._threshold and self._compressor is not None:
             payload = self._compressor.compress(payload)
             return encode_frame(opcode, payload, rsv1=True, key=self._key())
-        return encode_frame(opcode, payload, key=self._entropy and self._entropy(4))
+        if self._entropy is not None:
+            return encode_frame(opcode, payload, key=self._entropy(4))
+        if len(payload) > _SHORT:
+            return encode_frame(opcode, payload)
+        return SHORT_HEADS[opcode][len(payload)] + payload  # what that comes down to
 
     def fragment(self, opcode: Opcode, payload: bytes, *, fin: bool) -> bytes:
         """The next fragment of a message, or the first one, or the last.
@@ -79,6 +84,9 @@ class Outgoing:
 
     def _key(self) -> bytes | None:
         return None if self._entropy is None else self._entropy(4)
+
+
+_SHORT: Final = 125  # bytes of a payload
 
 
 def encoded(text: str) -> bytes:
