@@ -6,6 +6,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import anyio
+
 from eventproto import Message
 from eventproto.engine import MemoryEngine, Retention
 from eventproto.http import Request
@@ -73,6 +75,7 @@ async def test_it_comes_back_with_its_last_event_id(runtime: ModuleType, tmp_pat
         await session.send(ServerSentEvent("last" if number == 8 else "tick", id=str(number)))
         if number % 2:
             await session.send(ServerSentEvent("", "no listener", str(number)))
+            await anyio.sleep(0.05)  # or it may be dropped before it has left
             session.abort()
 
     site = Site({"/events": EventStream(count), "/": Page()})
