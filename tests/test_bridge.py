@@ -12,7 +12,7 @@ from functools import cache
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventproto import (
@@ -134,7 +134,12 @@ def test_each_protocol_has_its_columns() -> None:
     assert all("data" in columns for columns in NATIVE_COLUMNS.values())
 
 
+# Each way over a protocol is in eight of the pairs.
+FOR_EACH_PAIR = settings(max_examples=settings().max_examples // 3)
+
+
 @pytest.mark.parametrize(("first", "second"), PAIRS)
+@FOR_EACH_PAIR
 @given(message=cloud_events())
 def test_cloud_events_carry_everything(first: str, second: str, message: Message) -> None:
     """Over every pair of protocols, every CloudEvent is equal to the last byte."""
@@ -144,6 +149,7 @@ def test_cloud_events_carry_everything(first: str, second: str, message: Message
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS)
+@FOR_EACH_PAIR
 @given(message=native_messages())
 def test_native_carriage_keeps_what_both_have(first: str, second: str, message: Message) -> None:
     """Over every pair of protocols; binary data is among it everywhere."""
