@@ -275,3 +275,36 @@ async def test_the_address_policy_is_asked(runtime: ModuleType) -> None:
     with pytest.raises(PermissionError, match="permits none"):
         async with runtime.connect(Framed(), "http://localhost:1", policy=PUBLIC_ONLY):
             pass
+
+
+async def test_several_tasks_may_take_events(runtime: ModuleType) -> None:
+    """Each event goes to one of them, and who was cancelled loses none."""
+    taken: list[Any] = []
+
+    async def talk(stream: SocketStream) -> None:
+        for number in range(10):
+            await stream.send(frame(b"%d" % number))
+            await stream.receive(1)
+        await read_all(stream)
+
+    async with peer(talk) as url, runtime.connect(Framed(), url) as connection:
+
+        async def take() -> None:
+            while len(taken) < 10:
+                taken.append(await connection.next_event())
+                await connection.send(b"")
+
+        with anyio.move_on_after(0.01):
+            await connection.wait_until(lambda: False)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(take)
+            tasks.start_soon(take)
+            for _ in range(20):
+                with anyio.move_on_after(0.001):
+                    taken.append(await connection.next_event())
+                    await connection.send(b"")
+            with anyio.move_on_after(5):
+                await connection.wait_until(lambda: len(taken) >= 10)
+            tasks.cancel_scope.cancel()
+
+    assert sorted(event.data for event in taken) == [b"%d" % number for number in range(10)]

@@ -239,6 +239,17 @@ def test_text_fails_within_an_unfinished_frame(chops: list[bytes]) -> None:
     assert words.payload[:2] == (1007).to_bytes(2, "big")
 
 
+@pytest.mark.parametrize("size", [1, 125, 126])
+def test_text_fails_in_a_read_of_its_own(size: int) -> None:
+    """Short messages that come alone are read in another way than all others."""
+    receiver = server()
+    receiver.receive(sent(text("x" * (size - 1))), 1)
+    receiver.receive(sent(text(b"x" * (size - 1) + b"\xff")), 2)
+    assert events(receiver) == [Text("x" * (size - 1))]
+    failure, end = written(receiver)
+    assert (failure.payload[:2], end) == ((1007).to_bytes(2, "big"), EOF)
+
+
 def test_a_close_amid_a_fragmented_message_is_legal() -> None:
     """The message will never be complete, and that is all."""  # Autobahn 7.1.5
     transcript = feed(server(), [sent(text("a", fin=False), close()), EOF])

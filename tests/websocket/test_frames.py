@@ -271,6 +271,61 @@ def test_what_is_compressed_may_be_longer() -> None:
     assert caught.value.limit == "message_size"
 
 
+@given(websocket_frames() | st.binary().map(lambda data: Frame(Opcode.TEXT, data)), st.booleans())
+def test_a_short_message_can_be_taken_at_once(frame: Frame, masked: bool) -> None:
+    """Where a read is one, the result is that of the long way; where it is not, nothing changes."""
+    opcode, payload, fin, _ = frame
+    wire = sent(frame, key=KEY if masked else None)
+    receiver = decoder(masked=masked)
+    message = receiver.short_message(wire)
+    short = opcode in {Opcode.TEXT, Opcode.BINARY} and fin and len(payload) <= 125
+    assert message == ((opcode, payload) if short else None)
+    if opcode is not Opcode.CONTINUATION:
+        assert joined(receiver.receive(wire)) == joined([frame])
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        b"",
+        b"\x81",
+        sent(HELLO)[:-1],
+        sent(HELLO) + b"\x81",
+        sent(HELLO, key=None),
+        sent(HELLO._replace(rsv1=True)),
+        sent(HELLO._replace(fin=False)),
+        sent(PING),
+        sent(close()),
+        b"\x83" + sent(HELLO)[1:],
+        sent(text("x" * 126)),
+        sent(text("x" * 11)),
+    ],
+)
+def test_what_is_no_short_message(wire: bytes) -> None:
+    """Other frames, more than one, less than one, and what breaks the protocol or a limit."""
+    receiver = decoder(rsv1=True, message_size=10)
+    assert receiver.short_message(wire) is None
+    assert receiver.receive(sent(HELLO)) == [HELLO]
+
+
+@pytest.mark.parametrize(
+    ("before", "at_most"),
+    [
+        (sent(HELLO)[:1], 9),
+        (sent(text("Hello", fin=False)), 9),
+        (sent(HELLO, HELLO), 1),
+        (sent(text("12345678"))[:10], 9),
+        (sent(close()), 9),
+    ],
+)
+def test_nothing_is_taken_out_of_turn(before: bytes, at_most: int) -> None:
+    """What has come before has to be read first, or says that this is no message."""
+    receiver = decoder()
+    receiver.feed(before)
+    receiver.frames(at_most)
+    assert receiver.short_message(sent(HELLO)) is None
+
+
 @pytest.mark.parametrize(
     ("opcode", "payload", "options"),
     [

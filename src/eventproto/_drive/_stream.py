@@ -10,7 +10,7 @@ leaves in one write.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias, TypeVar
 
 from typing_extensions import override
@@ -124,7 +124,7 @@ class StreamSession(Session[CommandT]):
         self._follow()
         self._on_event, self._mistake, self._listened = on_event, None, self._new_flag()
         try:
-            self._report(on_event)
+            self._report(on_event, self._now())
             self._step()
             await self._listened.wait()
         finally:
@@ -170,7 +170,7 @@ class StreamSession(Session[CommandT]):
         event = self.machine.next_event()
         if event is None:
             return None
-        if isinstance(event, Closed):
+        if type(event) is Closed:
             self._see_last(event)
         if not self._due:
             if self.machine.backlog:  # it is likely to be answered, and so are the others
@@ -195,9 +195,9 @@ class StreamSession(Session[CommandT]):
         while (successor := self.machine.successor) is not None:
             self.machine = successor
 
-    def _report(self, on_event: OnEvent) -> None:
+    def _report(self, on_event: OnEvent, now: float) -> None:
         """Hand events to the function that listens, while there is room for its answers."""
-        due, self._due, self._due_since = self._due, True, self._now()
+        due, self._due, self._due_since = self._due, True, now
         try:
             while self._writable and (event := self.machine.next_event()) is not None:
                 if type(event) is Closed:
@@ -231,7 +231,7 @@ class StreamSession(Session[CommandT]):
     def _due_step(self) -> None:
         self._due = False
         if self._on_event is not None:
-            self._report(self._on_event)
+            self._report(self._on_event, self._now())
         self._step()
 
     @abstractmethod
@@ -247,11 +247,11 @@ class StreamSession(Session[CommandT]):
         """Write what there is, as far as there is room; say whether there was anything."""
 
     @abstractmethod
-    async def _wait(self) -> None:
+    def _wait(self) -> Awaitable[None]:
         """Wait for a step."""
 
     @abstractmethod
-    async def _wait_for_event(self) -> None:
+    def _wait_for_event(self) -> Awaitable[None]:
         """Wait until there may be an event."""
 
     @abstractmethod

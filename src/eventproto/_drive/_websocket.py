@@ -265,5 +265,5 @@ def broadcast(
 
 
 _CONTROL: Final = (Ping, Pong, Close, End)
-_WHOLE: Final = (str, bytes, Message, Text, Binary)
+_WHOLE: Final = (Message, str, bytes, Text, Binary)
 _NO_PIECES: Final = (str, bytes, bytearray, memoryview, Mapping)

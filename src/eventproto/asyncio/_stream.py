@@ -21,11 +21,13 @@ from typing_extensions import override
 
 from eventproto import EOF, Chunk, ClosedError, End, Machine
 from eventproto._drive._stream import HIGH_WATER, PIECE, StreamSession
+from eventproto.asyncio._turn import Turn
 
 __all__ = ["StreamConnection", "running"]
 
 CommandT = TypeVar("CommandT")
 
+_MANY: Final = 16
 _BUFFER_SIZE: Final = 256 * 1024
 _TCP_USER_TIMEOUT: Final[int | None] = getattr(socket, "TCP_USER_TIMEOUT", None)
 
@@ -44,7 +46,8 @@ class StreamConnection(asyncio.BufferedProtocol, StreamSession[CommandT]):
         self._timer: asyncio.TimerHandle | None = None
         self._wake_at = math.inf  # when that fires
         # Who waits for an event, for a step, and for the peer.
-        self._takers: list[asyncio.Future[None]] = []
+        self._takers: list[Turn] = []
+        self._turn = Turn(self._loop, self._takers)  # the only one, most of the time
         self._waiters: list[asyncio.Future[None]] = []
         self._listener: asyncio.Future[None] | None = None
         self._buffer = _buffers.buffer
@@ -99,12 +102,9 @@ class StreamConnection(asyncio.BufferedProtocol, StreamSession[CommandT]):
         self._receive(self._buffer[:nbytes].tobytes())
 
     def _receive(self, chunk: Chunk) -> None:
-        self.machine.receive(chunk, self._now())
-        if self._on_event is not None:
-            self._report(self._on_event)
-            self._step()
-        else:
-            self._after_door()
+        now = self._now()
+        self.machine.receive(chunk, now)
+        self._after_door(now)
         if self._listener is not None and not self._listener.done():
             self._listener.set_result(None)
 
@@ -139,16 +139,13 @@ class StreamConnection(asyncio.BufferedProtocol, StreamSession[CommandT]):
 
     # The only logic: let out what there is, then look at the doors again.
 
-    def _after_door(self) -> None:
+    def _after_door(self, now: float) -> None:
         """After a door in that is not the application's: there may be an event."""
-        if self._takers:
-            # Whoever takes it will answer, so the step is made when that has happened.
-            self._wake(self._takers)
-            self._make_due()
-        else:
-            if self._on_event is not None:
-                self._report(self._on_event)
-            self._step()
+        if self._on_event is not None:
+            self._report(self._on_event, now)
+        elif self._takers:
+            self._wake_takers(now)
+        self._step()
 
     @override
     def _step(self) -> None:
@@ -170,9 +167,12 @@ class StreamConnection(asyncio.BufferedProtocol, StreamSession[CommandT]):
         if deadline is not None and deadline < self._wake_at:
             self._set_timer(deadline)
         if self._waiters:
-            self._wake(self._waiters)
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
         if moved and self._takers and backlog:
-            self._wake(self._takers)  # output was in the way
+            self._wake_takers(self._now())  # output was in the way
 
     @override
     def _step_soon(self) -> None:
@@ -226,36 +226,43 @@ class StreamConnection(asyncio.BufferedProtocol, StreamSession[CommandT]):
     def _keep_time(self) -> None:
         self._timer = None
         self._wake_at = math.inf
-        self.machine.handle_timeout(self._now())
-        self._after_door()
+        now = self._now()
+        self.machine.handle_timeout(now)
+        self._after_door(now)
 
     @override
-    async def _wait(self) -> None:
-        await self._join(self._waiters)
+    def _wait(self) -> asyncio.Future[None]:
+        if len(self._waiters) >= _MANY:
+            self._waiters = [each for each in self._waiters if not each.done()]  # or cancelled
+        waiter = self._loop.create_future()
+        self._waiters.append(waiter)
+        return waiter
 
     @override
-    async def _wait_for_event(self) -> None:
-        await self._join(self._takers)
+    def _wait_for_event(self) -> Turn:
+        turn = self._turn
+        if turn.taken:
+            turn = Turn(self._loop, self._takers)
+        turn.taken = True
+        self._takers.append(turn)
+        return turn
 
     @override
     def _new_flag(self) -> asyncio.Event:
         return asyncio.Event()
 
-    async def _join(self, waiting: list[asyncio.Future[None]]) -> None:
-        waiter = self._loop.create_future()
-        waiting.append(waiter)
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            if waiter in waiting:
-                waiting.remove(waiter)
-            raise
-
-    def _wake(self, waiting: list[asyncio.Future[None]]) -> None:
-        for waiter in waiting:
-            if not waiter.done():
-                waiter.set_result(None)
-        waiting.clear()
+    def _wake_takers(self, now: float) -> None:
+        takers = self._takers
+        at_once = asyncio.current_task(self._loop) is None
+        # What they say before they wait again leaves in the step that follows.
+        due, self._due, self._due_since = self._due, at_once or self._due, now
+        for _ in range(len(takers)):  # and not those who come again
+            taker = takers.pop(0)
+            if at_once:
+                taker.come()
+            else:
+                taker.come_soon()
+        self._due = due
 
 
 class _Buffers(threading.local):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -154,7 +154,7 @@ class StreamConnection(StreamSession[CommandT]):
     def _after_door(self) -> None:
         """After a door in that is not the application's: there may be an event."""
         if self._on_event is not None:
-            self._report(self._on_event)
+            self._report(self._on_event, self._now())
         self._takers.unpark_all()
         self._step()
 
@@ -192,12 +192,12 @@ class StreamConnection(StreamSession[CommandT]):
         return True
 
     @override
-    async def _wait(self) -> None:
-        await self._moved.park()
+    def _wait(self) -> Awaitable[None]:
+        return self._moved.park()
 
     @override
-    async def _wait_for_event(self) -> None:
-        await self._takers.park()
+    def _wait_for_event(self) -> Awaitable[None]:
+        return self._takers.park()
 
     @override
     def _new_flag(self) -> trio.Event:

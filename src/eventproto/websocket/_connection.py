@@ -36,7 +36,7 @@ from eventproto.websocket._encoded import Encoded, Waiting
 from eventproto.websocket._events import Binary, Close, Fragment, Ping, Pong, Sendable, Text
 from eventproto.websocket._frames import Frame, FrameDecoder, Opcode
 from eventproto.websocket._limits import Limits
-from eventproto.websocket._messages import Assembly, Passage, decode_text, framed
+from eventproto.websocket._messages import Assembly, Passage, framed, not_text
 from eventproto.websocket._outgoing import Outgoing, checked, encoded
 from eventproto.websocket._pings import Pings
 from eventproto.websocket._states import TRANSITIONS, State, Step
@@ -171,8 +171,7 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
 
     @override
     def send(self, command: Sendable | Encoded | End, now: float) -> None:
-        kind = command.__class__
-        if self._state is not _OPEN or kind not in _MESSAGES:
+        if self._state is not _OPEN or command.__class__ not in _MESSAGES:
             super().send(command, now)
             return
         # The same without its hooks, as in `receive`.
@@ -260,6 +259,14 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
             self._tick(now)
         self._heard = self._now
         self._unread = len(data)
+        message = self._decoder.short_message(data) if self._whole[0] else None
+        if message is not None:
+            self._talked = self._now
+            try:
+                self._hear(*message)
+            except RemoteProtocolError as error:
+                self._fail(error)
+            return
         room = 1 if self.compression else self._max_backlog
         try:
             frames = self._decoder.receive(data, room)
@@ -298,14 +305,8 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
         events = self._events
         for frame in frames:
             opcode, payload, fin, _ = frame
-            if opcode is whole_text and fin:
-                text = _new(Text)
-                _set_text(text, decode_text(payload))
-                events.append(text)
-            elif opcode is whole_binary and fin:
-                binary = _new(Binary)
-                _set_data(binary, payload)
-                events.append(binary)
+            if fin and (opcode is whole_text or opcode is whole_binary):
+                self._hear(opcode, payload)
             elif opcode < _CONTROL:
                 if (event := self._incoming.add(frame, self._now)) is not None:
                     events.append(event)
@@ -316,6 +317,19 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
             self._talked = self._now
         if self._decoder.error is not None:
             raise self._decoder.error
+
+    def _hear(self, opcode: Opcode, payload: bytes) -> None:
+        if opcode is _TEXT:
+            text = _new(Text)
+            try:
+                _set_text(text, payload.decode())
+            except UnicodeDecodeError as error:
+                raise not_text(error.start) from error
+            self._events.append(text)
+        else:
+            binary = _new(Binary)
+            _set_data(binary, payload)
+            self._events.append(binary)
 
     def _on_control(self, opcode: Opcode, payload: bytes) -> None:
         if opcode is Opcode.CLOSE:

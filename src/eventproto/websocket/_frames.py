@@ -158,15 +158,24 @@ class FrameDecoder:
                 was returned.
             LimitExceeded: A frame or a message is too large (1009); likewise.
         """
-        size = len(data) - self._head_size
-        if 0 <= size <= _SHORT and not (self._data or self._left or self._ended or self._waiting):
-            # Most reads of most connections are one short frame and nothing else.
-            kind = self._kinds[data[0]]
-            if data[1] == self._mask | size and size <= self._room and kind and kind[3]:
-                payload = unmask(data, 6, size + 6) if self._mask else data[2:]
-                return [_new(Frame, (kind[0], payload, True, kind[2]))]
         self.feed(data)
         return self.frames(at_most)
+
+    def short_message(self, data: bytes) -> tuple[Opcode, bytes] | None:
+        """Take the next bytes if they are one whole message of at most 125 bytes, without RSV1.
+
+        Most reads of most connections are. None if they are not; then nothing has changed.
+        """
+        size = len(data) - self._head_size
+        if 0 <= size <= _SHORT and data[1] == self._mask | size and size <= self._room:
+            opcode = _SHORT_MESSAGES.get(data[0])
+            if (
+                opcode is not None
+                and self._kinds is self._between
+                and not (self._data or self._left or self._waiting or self._ended)
+            ):
+                return opcode, unmask(data, 6, size + 6) if self._mask else data[2:]
+        return None
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes, and keep them as bytes until `frames` is called."""
@@ -315,6 +324,7 @@ _64_BITS: Final = 127
 _CONTINUATION: Final = Opcode.CONTINUATION
 _CLOSE: Final = Opcode.CLOSE
 _CONTROL: Final = 8
+_SHORT_MESSAGES: Final = {_FIN | opcode: opcode for opcode in (Opcode.TEXT, Opcode.BINARY)}
 # What `Frame(...)` comes down to, in half of the time.
 _new: Final[Callable[[type[Frame], tuple[Opcode, bytes, bool, bool]], Frame]] = cast(
     "Any", tuple

@@ -15,7 +15,7 @@ from eventproto.websocket._events import Binary, Fragment, Text
 from eventproto.websocket._frames import Frame, Opcode
 from eventproto.websocket._outgoing import checked, encoded
 
-__all__ = ["Assembly", "Passage", "carriage", "decode_text", "framed", "is_text"]
+__all__ = ["Assembly", "Passage", "carriage", "decode_text", "framed", "is_text", "not_text"]
 
 
 class _Incoming:
@@ -124,10 +124,10 @@ def _decode(data: bytes | memoryview, *, fin: bool, at: int) -> tuple[str, int]:
     try:
         text, size = utf_8_decode(data, "strict", fin)
     except UnicodeDecodeError as error:
-        raise _not_text(at + error.start) from error
+        raise not_text(at + error.start) from error
     # Half of a surrogate pair: Python waits for its third byte before it says no.
     if b"\xed\xa0" <= bytes(data[size : size + 2]) <= b"\xed\xbf":
-        raise _not_text(at + size)
+        raise not_text(at + size)
     return text, size
 
 
@@ -140,7 +140,7 @@ def decode_text(payload: bytes) -> str:
     try:
         return payload.decode()
     except UnicodeDecodeError as error:
-        raise _not_text(error.start) from error
+        raise not_text(error.start) from error
 
 
 def carriage(message: Message) -> Text | Binary:
@@ -155,10 +155,10 @@ def framed(message: object) -> tuple[Opcode, bytes]:
         LocalProtocolError: It is none, or cannot be sent.
     """
     match message:
-        case Text():
-            return _TEXT, encoded(message.text)
         case Message():
             return _TEXT if is_text(message) else _BINARY, message.data
+        case Text():
+            return _TEXT, encoded(message.text)
         case Binary():
             return _BINARY, checked(message.data)
         case str():
@@ -195,6 +195,7 @@ def _names_text(content_type: str | None) -> bool:
     return textual and charset in {"utf-8", "us-ascii"}
 
 
-def _not_text(at: int) -> RemoteProtocolError:
+def not_text(at: int) -> RemoteProtocolError:
+    """What is wrong with text that is not UTF-8 at this byte."""
     msg = f"a message of text that is not UTF-8 at byte {at}"
     return RemoteProtocolError(msg, code=CloseCode.INVALID_FRAME_PAYLOAD_DATA)
