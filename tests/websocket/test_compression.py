@@ -104,7 +104,7 @@ def test_two_ends(deflate: Deflate, said: list[str | bytes], size: int) -> None:
 
 
 def test_messages_below_the_threshold_are_sent_as_they_are() -> None:
-    """And are no part of the context, on either side."""  # WebSocket M2
+    """And are no part of the context, on either side."""  # WebSocket M2, M20
     connection, peer = server(compression=Deflate(threshold=10)), client(compression=ALL)
     said = ["x" * 9, "x" * 10, "x" * 9, "x" * 10]
     for each in said:
@@ -115,7 +115,7 @@ def test_messages_below_the_threshold_are_sent_as_they_are() -> None:
 
 
 def test_control_frames_are_not_compressed() -> None:
-    """Nor is what a peer sends uncompressed a violation."""  # WebSocket M11, M2
+    """Nor is what a peer sends uncompressed a violation."""  # WebSocket M3, M5
     connection = server(compression=ALL)
     connection.send(Ping(b"?" * 100), 0)
     connection.receive(sent(Frame(Opcode.PING, b"!"), text("a"), compressed(b"b")), 0)
@@ -125,7 +125,7 @@ def test_control_frames_are_not_compressed() -> None:
 
 
 def test_a_compressed_message_may_be_fragmented() -> None:
-    """RSV1 is set on the first fragment only, wherever the data is cut."""  # WebSocket M3
+    """RSV1 is set on the first fragment only, wherever the data is cut."""  # WebSocket M9
     data = compressed("\u20ac".encode() * 10).payload
     first = Frame(Opcode.TEXT, data[:2], fin=False, rsv1=True)
     connection = server(compression=ALL)
@@ -138,7 +138,7 @@ def test_a_compressed_message_may_be_fragmented() -> None:
     ("frames", "code"),
     [
         ([compressed(b"a"), Frame(Opcode.TEXT, b"\xff", rsv1=True)], 1007),
-        ([compressed(b"a"), Frame(Opcode.BINARY, b"", rsv1=True)], 1007),  # WebSocket M12
+        ([compressed(b"a"), Frame(Opcode.BINARY, b"", rsv1=True)], 1007),  # WebSocket M24
         ([compressed(b"a"), compressed(b"\xff")], 1007),
         (
             [
@@ -253,7 +253,7 @@ def test_memory_is_taken_with_the_first_message(keep: bool) -> None:
 
 
 def test_both_directions_have_a_context_of_their_own() -> None:
-    """One may be kept and the other one not."""  # WebSocket N5, N8
+    """One may be kept and the other one not."""  # WebSocket M11, M12
     message = Random(0).randbytes(500)
     left = client(CALM, compression=Deflate(context_takeover=False))
     right = server(CALM, compression=Deflate(peer_context_takeover=False))
@@ -270,7 +270,7 @@ def test_both_directions_have_a_context_of_their_own() -> None:
 
 
 def test_peers_may_say_that_a_block_is_the_last() -> None:
-    """As those do that end a stream with each message (7.2.3.4)."""  # WebSocket M5
+    """As those do that end a stream with each message (7.2.3.4)."""  # WebSocket M7
     stream = zlib.compressobj(wbits=-15)
     payload = stream.compress(b"Hello") + stream.flush() + b"\0"
     connection = server(compression=ALL)

@@ -37,6 +37,13 @@ def test_what_it_names_exists(file: str, test: str) -> None:
     assert not test or re.search(rf"^(async )?def {test}\(", text, re.MULTILINE)
 
 
+def test_nothing_is_left_out() -> None:
+    """Each requirement has a test, or that of another one, or it is said why there is none."""
+    for row in ROWS:
+        test = row[-1].removesuffix(" |")
+        assert "`" in test or test in NUMBERS or test.startswith(("not ", "for the application"))
+
+
 def test_what_is_cited_is_on_it() -> None:
     """In every test of the package."""
     cited = {

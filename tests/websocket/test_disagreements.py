@@ -181,7 +181,7 @@ def sayings() -> st.SearchStrategy[list[Text | Binary]]:
 def test_we_read_what_they_compress(
     peer: Any, deflate: Deflate, said: list[Text | Binary], masked: bool
 ) -> None:
-    """In both roles."""  # WebSocket M8, M10
+    """In both roles."""  # WebSocket M15, M16
     oracle = peer(is_client=masked, compression=other_side(deflate))
     wire = b"".join(oracle.write(event) for event in said)
     assert ours(wire, masked=masked, compression=deflate) == (said, None)
@@ -192,7 +192,7 @@ def test_we_read_what_they_compress(
 def test_they_read_what_we_compress(
     peer: Any, deflate: Deflate, said: list[Text | Binary], masked: bool
 ) -> None:
-    """In both roles."""  # WebSocket M1, M6, M7
+    """In both roles."""  # WebSocket M6, M12, M13
     connection = (client if masked else server)(compression=deflate)
     for event in said:
         connection.send(event, 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ from eventproto.strategies import (
     websocket_compressions,
     websocket_offers,
 )
-from eventproto.websocket import Connection, Deflate, accept, connect
+from eventproto.websocket import Binary, Connection, Deflate, accept, connect
 from eventproto.websocket._extensions import offer, parse_extensions
 
 URL = "ws://example.com/"
@@ -104,7 +106,7 @@ def test_whatever_the_header_says_nothing_is_raised(text: str) -> None:
 )
 def test_offers(deflate: Deflate, text: str) -> None:
     """All four parameters; a client can always be told how large its window may be."""
-    # WebSocket N5, N8, N11, N15
+    # WebSocket P1, P4, P5, N7, N12, N16, N21
     request, _ = connect(URL, compression=deflate)
     assert request.headers["Sec-WebSocket-Extensions"] == f"{NAME}; {text}"
 
@@ -124,23 +126,23 @@ def test_nothing_is_offered_unless_asked_for() -> None:
     ("offered", "answer", "agreed"),
     [
         ("", "", WIDE),
-        # WebSocket N6, N7
+        # WebSocket P6, N9, N10
         (
             "; server_no_context_takeover",
             "; server_no_context_takeover",
             Deflate(window_bits=15, context_takeover=False),
         ),
-        # WebSocket N9
+        # WebSocket N13
         (
             "; client_no_context_takeover",
             "; client_no_context_takeover",
             Deflate(window_bits=15, peer_context_takeover=False),
         ),
-        # WebSocket N12, N13
+        # WebSocket N17, N19
         ("; server_max_window_bits=8", "; server_max_window_bits=8", Deflate(window_bits=8)),
         ("; server_max_window_bits=15", "; server_max_window_bits=15", WIDE),
         ('; server_max_window_bits="10"', "; server_max_window_bits=10", Deflate(window_bits=10)),
-        # WebSocket N16
+        # WebSocket N22
         ("; client_max_window_bits", "", WIDE),
         ("; client_max_window_bits=15", "", WIDE),
         (
@@ -160,14 +162,14 @@ def test_servers_accept(offered: str, answer: str, agreed: Deflate) -> None:
 @pytest.mark.parametrize(
     ("deflate", "offered", "answer"),
     [
-        (Deflate(), "", "; server_max_window_bits=12"),  # WebSocket N14
+        (Deflate(), "", "; server_max_window_bits=12"),  # WebSocket N20
         (Deflate(), "; server_max_window_bits=15", "; server_max_window_bits=12"),
         (
             Deflate(window_bits=15, context_takeover=False, peer_context_takeover=False),
             "",
-            "; server_no_context_takeover; client_no_context_takeover",  # WebSocket N7, N10
+            "; server_no_context_takeover; client_no_context_takeover",  # WebSocket N11, N13
         ),
-        (Deflate(window_bits=15, peer_window_bits=10), "", ""),  # WebSocket N17
+        (Deflate(window_bits=15, peer_window_bits=10), "", ""),  # WebSocket N24
         (
             Deflate(window_bits=15, peer_window_bits=10),
             "; client_max_window_bits",
@@ -196,6 +198,19 @@ def test_servers_ask(deflate: Deflate, offered: str, answer: str) -> None:
     )
 
 
+@pytest.mark.parametrize("bits", range(8, 16))
+def test_servers_accept_each_window(bits: int) -> None:
+    """Of both sides, by saying so, with as many bits or fewer."""  # WebSocket N4, N17, N19, N22
+    for wanted in range(8, 16):
+        both = Deflate(window_bits=wanted, peer_window_bits=wanted)
+        offered = f"{NAME}; server_max_window_bits={bits}; client_max_window_bits={bits}"
+        header, connection = asked(offered, compression=both)
+        agreed = min(bits, wanted)
+        answer = f"{NAME}; server_max_window_bits={agreed}"
+        assert header == answer + (f"; client_max_window_bits={agreed}" if agreed < 15 else "")
+        assert connection.compression == Deflate(window_bits=agreed, peer_window_bits=agreed)
+
+
 BAD_IN_BOTH = [
     "; unknown",
     "; unknown=1",
@@ -212,7 +227,7 @@ BAD_IN_BOTH = [
 @pytest.mark.parametrize("parameters", BAD_IN_BOTH)
 def test_servers_decline_an_offer(parameters: str) -> None:
     """And try the next one; if there is none, there is no compression, and no failure."""
-    # WebSocket N1, N2, N3
+    # WebSocket P11, N1, N2, N3
     header, connection = asked(NAME + parameters)
     assert (header, connection.compression) == (None, None)
     for offers in ([f"{NAME}{parameters}, {NAME}"], [NAME + parameters, "foo", NAME]):
@@ -221,13 +236,13 @@ def test_servers_decline_an_offer(parameters: str) -> None:
 
 
 def test_servers_take_the_first_offer_that_they_understand() -> None:
-    """The client says first what it likes best."""  # WebSocket X7
+    """The client says first what it likes best."""  # WebSocket X7, P3, P9
     header, _ = asked(f"x-webkit-deflate-frame, {NAME}; server_max_window_bits=9, {NAME}")
     assert header == f"{NAME}; server_max_window_bits=9"
 
 
 def test_servers_need_not_compress() -> None:
-    """An extension that nobody wants is not agreed on."""  # WebSocket X1
+    """An extension that nobody wants is not agreed on."""  # WebSocket X1, P11
     assert asked(NAME, compression=None)[0] is None
 
 
@@ -238,7 +253,7 @@ def test_servers_need_not_compress() -> None:
     ("deflate", "answer", "agreed"),
     [
         (WIDE, "", WIDE),
-        # WebSocket N7, N10, N14
+        # WebSocket N11, N15, N20, N23
         (
             WIDE,
             "; server_no_context_takeover; client_no_context_takeover",
@@ -275,7 +290,7 @@ def test_clients_take_no_answer() -> None:
 
 @pytest.mark.parametrize("parameters", [*BAD_IN_BOTH, "; client_max_window_bits"])
 def test_clients_reject_parameters(parameters: str) -> None:
-    """That are unknown, twice there, or out of range."""  # WebSocket N4
+    """That are unknown, twice there, or out of range."""  # WebSocket N5
     with pytest.raises(HandshakeRejected, match="parameters that mean nothing"):
         answered(NAME + parameters)
 
@@ -283,8 +298,8 @@ def test_clients_reject_parameters(parameters: str) -> None:
 @pytest.mark.parametrize(
     ("deflate", "answer"),
     [
-        (Deflate(peer_context_takeover=False), ""),  # WebSocket N6
-        (Deflate(peer_window_bits=10), ""),  # WebSocket N13
+        (Deflate(peer_context_takeover=False), ""),  # WebSocket N6, N9
+        (Deflate(peer_window_bits=10), ""),  # WebSocket N19
         (Deflate(peer_window_bits=10), "; server_max_window_bits=11"),
     ],
 )
@@ -296,7 +311,7 @@ def test_clients_reject_other_terms(deflate: Deflate, answer: str) -> None:
 
 @pytest.mark.parametrize("answers", [["foo"], [NAME, "foo"], [NAME, NAME], [f"{NAME}, {NAME}"]])
 def test_clients_reject_other_extensions(answers: list[str]) -> None:
-    """Than the one that they have offered, once."""  # WebSocket H23
+    """Than the one that they have offered, once."""  # WebSocket H23, P10
     with pytest.raises(HandshakeRejected, match="not offered"):
         answered(*answers)
 
@@ -318,14 +333,14 @@ def test_servers_agree_on_the_first_offer_that_they_must_not_decline(
 
 @given(rejected_websocket_extensions(), st.none() | websocket_compressions())
 def test_clients_reject_what_is_no_answer(text: str, compression: Deflate | None) -> None:
-    """Whatever they have offered."""
+    """Whatever they have offered."""  # WebSocket P12
     with pytest.raises(HandshakeRejected):
         answered(text, compression=compression)
 
 
 @given(websocket_compressions(), websocket_compressions())
 def test_both_sides_agree(client: Deflate, server: Deflate) -> None:
-    """On the same, which is no more than either of them allows."""
+    """On the same, which is no more than either of them allows."""  # WebSocket P7, P8
     request, handshake = connect(URL, compression=client)
     response, connection = accept(request, compression=server)
     assert connection is not None
@@ -337,3 +352,29 @@ def test_both_sides_agree(client: Deflate, server: Deflate) -> None:
     assert ours.window_bits <= theirs.peer_window_bits
     assert theirs.window_bits <= ours.peer_window_bits <= client.peer_window_bits
     assert offer(client) == request.headers["Sec-WebSocket-Extensions"]
+
+
+@pytest.mark.parametrize("server", [Deflate(window_bits=15), Deflate(window_bits=9)])
+@given(websocket_compressions(), st.booleans(), st.booleans(), st.lists(st.binary(), min_size=1))
+def test_both_sides_keep_to_it(
+    server: Deflate, client: Deflate, asks: bool, forgets: bool, said: list[bytes]
+) -> None:
+    """Whatever is said then is read with no larger window, and no longer memory, than agreed."""
+    # WebSocket P7, P13, N15, M11, M13
+    server = replace(
+        server,
+        threshold=0,
+        context_takeover=not forgets,
+        peer_window_bits=9 if asks else 15,
+        peer_context_takeover=not asks,
+    )
+    request, handshake = connect(URL, compression=replace(client, threshold=0))
+    response, right = accept(request, compression=server)
+    left = handshake.finish(response)
+    assert right is not None
+    for sender, receiver in ((left, right), (right, left)):
+        for each in said * 2:
+            sender.send(each * 20, 0)
+        while (chunk := sender.next_output()) is not None:
+            receiver.receive(chunk, 0)
+        assert list(iter(receiver.next_event, None)) == [Binary(each * 20) for each in said * 2]
