@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from eventproto import Message, RemoteProtocolError
 from eventproto.websocket import Binary, Frame, Opcode, Text
-from eventproto.websocket._messages import Assembly, carriage, decode_text
+from eventproto.websocket._messages import Assembly, carriage
 from tests.websocket.peer import more, text
 
 
@@ -44,10 +44,28 @@ def test_text_must_not_end_within_a_character() -> None:
 
 def test_whole_text_is_checked_the_same() -> None:
     """With the same error at the same byte."""
-    assert decode_text("\u20ac".encode()) == "\u20ac"
+    assembly = Assembly()
+    assert assembly.add(text("\u20ac"), 0) == Text("\u20ac")
     with pytest.raises(RemoteProtocolError, match="at byte 2") as caught:
-        decode_text(b"ab\xff")
+        assembly.add(text(b"ab\xff"), 0)
     assert caught.value.code == 1007
+
+
+@pytest.mark.parametrize(
+    "sizes", [[0, 0], [40000, 40000], [1, 40000, 1], [40000, 1, 1, 40000], [16384, 16383]]
+)
+def test_fragments_of_all_sizes_are_joined(sizes: list[int]) -> None:
+    """In their order; the character between two of them is cut."""
+    content = ("\r\n\r a" * sum(sizes))[: sum(sizes)] + "\u20ac"
+    data = content.encode()
+    cuts = [sum(sizes[:count]) for count in range(1, len(sizes))] + [len(data) - 1]
+    first, *others = [data[at:to] for at, to in zip([0, *cuts], [*cuts, None], strict=True)]
+    assembly = Assembly()
+    for _ in range(2):
+        assert assembly.add(text(first, fin=False), 0) is None
+        for fragment in others[:-1]:
+            assert assembly.add(more(fragment, fin=False), 0) is None
+        assert assembly.add(more(others[-1]), 0) == Text(content)
 
 
 def test_messages_do_not_mix() -> None:

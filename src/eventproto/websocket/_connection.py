@@ -117,8 +117,7 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
         decompressor = None if compression is None else Decompressor(compression, limits)
         self._incoming = Passage(decompressor) if fragments else Assembly(decompressor)
         # Which frames are whole messages: the fast way round what takes them apart.
-        plain = compression is None and not fragments
-        self._whole = (_TEXT, _BINARY) if plain else (None, None)
+        self._plain = compression is None and not fragments
         self._unread = 0  # bytes that came since the application had nothing to take
         self._controls = Allowance(limits.control_rate)
         self._ended = False  # whether the wire has brought EOF
@@ -259,8 +258,7 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
             self._tick(now)
         self._heard = self._now
         self._unread = len(data)
-        message = self._decoder.short_message(data) if self._whole[0] else None
-        if message is not None:
+        if self._plain and (message := self._decoder.short_message(data)) is not None:
             self._talked = self._now
             try:
                 self._hear(*message)
@@ -301,11 +299,11 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
 
     def _take(self, frames: list[Frame]) -> None:
         """Report what these frames say, and then what is wrong behind them."""
-        whole_text, whole_binary = self._whole
+        plain = self._plain
         events = self._events
         for frame in frames:
             opcode, payload, fin, _ = frame
-            if fin and (opcode is whole_text or opcode is whole_binary):
+            if plain and fin and (opcode is _TEXT or opcode is _BINARY):
                 self._hear(opcode, payload)
             elif opcode < _CONTROL:
                 if (event := self._incoming.add(frame, self._now)) is not None:

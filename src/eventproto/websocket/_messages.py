@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from codecs import utf_8_decode
 from functools import lru_cache
-from typing import Final
+from io import BytesIO, StringIO
+from typing import IO, Any, Final
 
 from eventproto._errors import RemoteProtocolError
 from eventproto._event import Message
@@ -15,27 +16,32 @@ from eventproto.websocket._events import Binary, Fragment, Text
 from eventproto.websocket._frames import Frame, Opcode
 from eventproto.websocket._outgoing import checked, encoded
 
-__all__ = ["Assembly", "Passage", "carriage", "decode_text", "framed", "is_text", "not_text"]
+__all__ = ["Assembly", "Passage", "carriage", "framed", "is_text", "not_text"]
 
 
 class _Incoming:
     """Takes the fragments of one message after the other, and undoes their compression.
 
+    Text is cut between characters, and is checked as it comes, up to the last byte, so that no
+    more of what cannot be UTF-8 is waited for.
+
     Args:
         decompressor: Where compression was agreed on.
     """
 
-    __slots__ = ("_compressed", "_decompressor", "_text", "inflated")
+    __slots__ = ("_at", "_compressed", "_decompressor", "_rest", "_text", "inflated")
 
     def __init__(self, decompressor: Decompressor | None = None) -> None:
         self._decompressor = decompressor
         self._text = False
         self._compressed = False
+        self._at = 0  # how much of the text is known to be characters
+        self._rest = b""  # and the beginning of one behind that
         self.inflated = 0
         """Bytes that were made of the last fragment, if it was compressed."""
 
-    def _open(self, frame: Frame, now: float) -> bytes:
-        """Note what a message is at its first frame; return what the frame carries."""
+    def _content(self, frame: Frame, now: float) -> str | bytes:
+        """Note what a message is at its first frame; return what a frame adds to it."""
         opcode, payload, fin, rsv1 = frame
         if opcode is not Opcode.CONTINUATION:
             self._text = opcode is Opcode.TEXT
@@ -44,22 +50,32 @@ class _Incoming:
         if self._compressed and self._decompressor is not None:
             payload = self._decompressor.decompress(payload, now, fin=fin)
             self.inflated = len(payload)
-        return payload
+        return self._characters(payload, fin=fin) if self._text else payload
+
+    def _characters(self, payload: bytes, *, fin: bool) -> str:
+        """The characters that are complete with this."""
+        payload = self._rest + payload
+        try:
+            text, size = utf_8_decode(payload, "strict", fin)
+        except UnicodeDecodeError as error:
+            raise not_text(self._at + error.start) from error
+        # Half of a surrogate pair: Python waits for its third byte before it says no.
+        if b"\xed\xa0" <= payload[size : size + 2] <= b"\xed\xbf":
+            raise not_text(self._at + size)
+        self._rest = payload[size:]
+        self._at = 0 if fin else self._at + size
+        return text
 
 
 class Assembly(_Incoming):
-    """Joins the fragments of messages.
+    """Joins the fragments of messages."""
 
-    Text is checked as it comes, up to the last byte, so that no more of what cannot be UTF-8 is
-    waited for.
-    """
-
-    __slots__ = ("_checked", "_payload")
+    __slots__ = ("_joined",)
 
     def __init__(self, decompressor: Decompressor | None = None) -> None:
         super().__init__(decompressor)
-        self._payload = bytearray()
-        self._checked = 0  # how much of the text is known to be characters
+        # A file, since one in memory gives away what it holds, where a bytearray copies it.
+        self._joined: IO[Any] | None = None
 
     def add(self, frame: Frame, now: float) -> Text | Binary | None:
         """Take the next fragment, and return the message if it is the last one.
@@ -69,28 +85,23 @@ class Assembly(_Incoming):
                 cannot be decompressed (1007).
             LimitExceeded: As `Decompressor` does.
         """
-        piece = self._open(frame, now)
-        if frame.fin and frame.opcode is not Opcode.CONTINUATION:
-            return Text(decode_text(piece)) if self._text else Binary(piece)
-        self._payload += piece
-        if self._text:
-            with memoryview(self._payload) as payload, payload[self._checked :] as unchecked:
-                self._checked += _decode(unchecked, fin=frame.fin, at=self._checked)[1]
+        content: Any = self._content(frame, now)
+        if self._joined is not None:
+            self._joined.write(content)
+        elif not frame.fin:
+            self._joined = StringIO() if self._text else BytesIO()
+            self._joined.write(content)
         if not frame.fin:
             return None
-        whole, self._payload, self._checked = self._payload, bytearray(), 0
-        return Text(whole.decode()) if self._text else Binary(bytes(whole))
+        if self._joined is not None:
+            content, self._joined = self._joined.getvalue(), None
+        return Text(content) if self._text else Binary(content)
 
 
 class Passage(_Incoming):
-    """Passes fragments on as they come, text cut between characters."""
+    """Passes fragments on as they come."""
 
-    __slots__ = ("_at", "_rest")
-
-    def __init__(self, decompressor: Decompressor | None = None) -> None:
-        super().__init__(decompressor)
-        self._rest = b""  # the beginning of a character
-        self._at = 0  # where in the message
+    __slots__ = ()
 
     def add(self, frame: Frame, now: float) -> Fragment | None:
         """Take the next fragment, and return what it adds to its message, or ends of it.
@@ -99,48 +110,8 @@ class Passage(_Incoming):
             RemoteProtocolError: As `Assembly` does.
             LimitExceeded: Likewise.
         """
-        piece = self._open(frame, now)
-        data: str | bytes = piece
-        if self._text:
-            piece = self._rest + piece
-            data, size = _decode(piece, fin=frame.fin, at=self._at)
-            self._rest, self._at = piece[size:], self._at + size
-        if frame.fin:
-            self._at = 0
-        return Fragment(data, frame.fin) if data or frame.fin else None
-
-
-def _decode(data: bytes | memoryview, *, fin: bool, at: int) -> tuple[str, int]:
-    """The whole characters in this, and how many bytes they are.
-
-    Args:
-        data: Begins with a character.
-        fin: Whether it ends with one, too.
-        at: Where it stands in its message.
-
-    Raises:
-        RemoteProtocolError: Whatever follows, it is not UTF-8 (1007).
-    """
-    try:
-        text, size = utf_8_decode(data, "strict", fin)
-    except UnicodeDecodeError as error:
-        raise not_text(at + error.start) from error
-    # Half of a surrogate pair: Python waits for its third byte before it says no.
-    if b"\xed\xa0" <= bytes(data[size : size + 2]) <= b"\xed\xbf":
-        raise not_text(at + size)
-    return text, size
-
-
-def decode_text(payload: bytes) -> str:
-    """The text of a whole message.
-
-    Raises:
-        RemoteProtocolError: It is not UTF-8 (1007).
-    """
-    try:
-        return payload.decode()
-    except UnicodeDecodeError as error:
-        raise not_text(error.start) from error
+        content = self._content(frame, now)
+        return Fragment(content, frame.fin) if content or frame.fin else None
 
 
 def carriage(message: Message) -> Text | Binary:
