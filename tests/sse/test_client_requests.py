@@ -232,7 +232,7 @@ def test_secrets_stay_with_their_origin(locations: list[str], told: bool) -> Non
 
 
 @pytest.mark.parametrize(
-    "location", ["ftp://a/", "http://[", "http://\u00e9/", "ws://sse.example/", "a b"]
+    "location", ["ftp://a/", "http://[", "ws://sse.example/", "https://me@sse.example/"]
 )
 def test_redirect_to_no_stream_fails(location: str) -> None:
     """There is nothing to follow."""
@@ -242,6 +242,17 @@ def test_redirect_to_no_stream_fails(location: str) -> None:
     error = carrier.closed()
     assert isinstance(error, HandshakeRejected)
     assert error.response == response
+
+
+@pytest.mark.parametrize("headers", [Headers(), Headers({"Location": ""})])
+def test_a_redirect_that_does_not_say_where_is_a_rejection(headers: Headers) -> None:
+    """Nobody is asked again, and what it has to say is kept."""
+    carrier = Carrier()
+    carrier.answer(Response(302, headers, b"gone fishing"), more=False)
+    error = carrier.closed()
+    assert isinstance(error, HandshakeRejected)
+    assert error.response == Response(302, headers, b"gone fishing")
+    assert len(carrier.calls) == 1
 
 
 def test_redirects_are_bounded() -> None:

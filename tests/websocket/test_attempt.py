@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from eventproto import EventprotoError, HandshakeRejected, LimitExceeded
-from eventproto.http import Headers, Request, Response
+from eventproto import HandshakeRejected, LimitExceeded
+from eventproto.http import Headers, Response
 from eventproto.websocket._attempt import Attempt
 
 SECRETS = Headers({"Authorization": "Bearer x", "Cookie": "a=b", "X-Key": "y"})
@@ -30,38 +28,15 @@ def test_redirects_are_followed(status: int) -> None:
     assert attempt == Attempt("ws://a/b", redirects=1)
 
 
-@pytest.mark.parametrize(
-    "response",
-    [
-        redirect("/b", 300),
-        redirect("/b", 304),
-        redirect("/b", 200),
-        Response(301),
-        Response(401),
-    ],
-)
+@pytest.mark.parametrize("response", [redirect("/b", 304), Response(301), Response(401)])
 def test_other_answers_are_no_redirects(response: Response) -> None:
     """They stand."""
     assert Attempt("ws://a/").redirected(response, limit=1) is None
 
 
-@pytest.mark.parametrize(
-    ("url", "location", "there"),
-    [
-        ("ws://a/b/c?d", "e?f", "ws://a/b/e?f"),
-        ("ws://a/b", "?f", "ws://a/b?f"),
-        ("ws://a/b", "//c/d", "ws://c/d"),
-        ("ws://a/b", "ws://c", "ws://c"),
-        ("ws://a/b", "http://c/d#fragment", "ws://c/d"),
-        ("ws://a/b", "https://c:444/d", "wss://c:444/d"),
-        ("ws://a/b", "HTTPS://c/d", "wss://c/d"),
-        ("wss://a/b", "https://c/d", "wss://c/d"),
-        ("wss://a/b", "wss://c/d", "wss://c/d"),
-    ],
-)
-def test_where_a_redirect_leads(url: str, location: str, there: str) -> None:
-    """From here, to a WebSocket."""
-    assert followed(url, location).url == there
+def test_a_redirect_leads_to_a_websocket() -> None:
+    """Also if the server calls it by the names of the Web."""
+    assert followed("ws://a/b", "https://c/d#fragment").url == "wss://c/d"
 
 
 @pytest.mark.parametrize("location", ["http://a/b", "ws://a/b", "ws://c"])
@@ -72,10 +47,7 @@ def test_never_from_wss_down_to_ws(location: str) -> None:
     assert raised.value.response == redirect(location)
 
 
-@pytest.mark.parametrize(
-    "location",
-    ["ftp://a/", "mailto:a@b", "ws://u:p@a/", "ws://a:x/", "ws://[", "ws://a/é"],
-)
+@pytest.mark.parametrize("location", ["ftp://a/", "ws://u:p@a/", "ws://["])
 def test_a_redirect_may_lead_nowhere(location: str) -> None:
     """Then it is a refusal."""
     with pytest.raises(HandshakeRejected) as raised:
@@ -138,16 +110,3 @@ def test_credentials_are_asked_for_once() -> None:
     there = again.redirected(redirect("/there"), limit=1)
     assert there is not None
     assert not there.may_authenticate(Response(401))
-
-
-@given(st.text(), st.sampled_from(["ws://a/b", "wss://a/b?c"]))
-def test_no_location_makes_an_untyped_exception(location: str, url: str) -> None:
-    """A place, or a refusal."""
-    try:
-        response = redirect(location)
-        attempt = Attempt(url).redirected(response, limit=1)
-    except EventprotoError:
-        return
-    assert attempt is not None
-    assert Request("GET", attempt.url).scheme in {"ws", "wss"}
-    assert url.startswith("ws:") or attempt.url.startswith("wss:")

@@ -359,7 +359,7 @@ def test_a_topic_that_moved_is_followed() -> None:
     assert failed.retry_in == 5
 
 
-@pytest.mark.parametrize("outcome", [Response(500), ConnectionLost("away")])
+@pytest.mark.parametrize("outcome", [Response(500), Response(302), ConnectionLost("away")])
 def test_a_fetch_that_fails_is_tried_again(outcome: Response | Exception) -> None:
     """Then it is given up, until somebody asks again."""
     hub = with_subscriber(new_hub(schedule=Steps((5.0,))))

@@ -138,7 +138,8 @@ def test_hubs_are_asked_one_after_the_other() -> None:
     [
         (Response(400, body=b"bad \xff" + b"x" * 500), HandshakeRejected, "answered 400: bad "),
         (redirect(302, OTHER), HandshakeRejected, "answered 302"),
-        (redirect(307, None), HandshakeRejected, "redirects to ''"),
+        (redirect(307, None), HandshakeRejected, "answered 307"),
+        (redirect(307, "ftp://a.example/"), HandshakeRejected, "redirects to 'ftp://a.example/'"),
         (redirect(308, "http://a.example/"), LocalProtocolError, "only sent over https"),
         (ConnectionLost("gone"), ConnectionLost, "gone"),
     ],

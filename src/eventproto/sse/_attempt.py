@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
-from urllib.parse import urljoin
 
-from eventproto._errors import (
-    ConnectionLost,
-    LimitExceeded,
-    LocalProtocolError,
-    RemoteProtocolError,
-)
+from eventproto._errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
 from eventproto._event import Message
 from eventproto.http import ContentDecoder, HandshakeRejected, Headers, MediaType, Request, Response
+from eventproto.http._redirects import redirected, same_origin
 from eventproto.sse._limits import Limits
 
 __all__ = ["Attempt", "NotRepeated", "first_request"]
@@ -29,7 +24,6 @@ _DEFAULTS: Final = Headers(
 )
 _HARMLESS: Final = frozenset(name.lower() for name, _ in _DEFAULTS)
 _OF_THE_CONNECTION: Final = frozenset({"content-length", "host", "transfer-encoding"})
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 class NotRepeated(ConnectionLost):
@@ -59,7 +53,11 @@ def first_request(
     for name, text in _DEFAULTS:
         if name not in headers:
             headers = headers.replace(name, text)
-    return _checked(Request(method, url, headers, body))
+    request = Request(method, url, headers, body)
+    if request.scheme not in {"http", "https"}:
+        msg = f"an event stream is found at http or https, got {url!r}"
+        raise LocalProtocolError(msg)
+    return request
 
 
 class Attempt:
@@ -100,23 +98,19 @@ class Attempt:
             LimitExceeded: There were too many redirects.
             HandshakeRejected: It leads nowhere.
         """
-        location = response.headers.get("Location")
-        if response.status not in _REDIRECTS or location is None:
+        request = redirected(
+            self.request,
+            response,
+            followed=self.redirects,
+            limit=self._limits.redirects,
+            downgrade=True,
+        )
+        if request is None:
             return None
-        if self.redirects == self._limits.redirects:
-            msg = f"more than {self.redirects} redirects, the last one from {self.request.url}"
-            raise LimitExceeded(msg, code=response.status, limit="redirects")
-        request = self.request
-        if response.status == 303 or (response.status < 303 and request.method == "POST"):
-            request = Request("GET", request.url, _only(request.headers, _describes_no_body))
-        try:
-            request = _checked(replace(request, url=urljoin(request.url, location)))
-        except (ValueError, LocalProtocolError) as error:
-            msg = f"{self.request.url} redirects to {location!r}: {error}"
-            raise HandshakeRejected(msg, response=response) from error
-        trusted = self._trusted and _origin(request) == _origin(self.request)
+        trusted = self._trusted and same_origin(request, self.request)
         if not trusted:
-            request = replace(request, headers=_only(request.headers, _tells_no_secret))
+            told = (field for field in request.headers if _tells_no_secret(field[0].lower()))
+            request = replace(request, headers=Headers(told))
         return Attempt(request, self._limits, redirects=self.redirects + 1, trusted=trusted)
 
     def begin(self, response: Response, now: float) -> bool:
@@ -173,24 +167,5 @@ def _decoded(response: Response, size: int) -> Response:
     return Response(response.status, response.headers.without("Content-Encoding"), bytes(content))
 
 
-def _describes_no_body(name: str) -> bool:
-    return not name.startswith("content-")
-
-
 def _tells_no_secret(name: str) -> bool:
     return name in _HARMLESS or name.startswith("content-")
-
-
-def _only(headers: Headers, wanted: Callable[[str], bool]) -> Headers:
-    return Headers(field for field in headers if wanted(field[0].lower()))
-
-
-def _checked(request: Request) -> Request:
-    if request.scheme not in {"http", "https"}:
-        msg = f"an event stream is found at http or https, got {request.url!r}"
-        raise LocalProtocolError(msg)
-    return request
-
-
-def _origin(request: Request) -> tuple[str, str, int]:
-    return request.scheme, request.host, request.port

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
-from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from eventproto._errors import LimitExceeded, LocalProtocolError
 from eventproto._value import value
-from eventproto.http import HandshakeRejected, Headers, Request, Response
+from eventproto.http import Headers, Request, Response
+from eventproto.http._redirects import redirected, same_origin
 
 __all__ = ["Attempt"]
-
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_SCHEMES: Final = {"http": "ws", "https": "wss"}
 
 
 @value()
@@ -54,21 +49,11 @@ class Attempt:
             LimitExceeded: There were too many.
             HandshakeRejected: It leads nowhere, or from `wss` down to `ws`.
         """
-        location = response.headers.get("Location")
-        if response.status not in _REDIRECTS or location is None:
+        here = Request("GET", self.url)
+        there = redirected(here, response, followed=self.redirects, limit=limit, downgrade=False)
+        if there is None:
             return None
-        if self.redirects >= limit:
-            msg = f"more than {limit} redirects, the last one from {self.url}"
-            raise LimitExceeded(msg, code=response.status, limit="redirects")
-        try:
-            here, there = Request("GET", self.url), Request("GET", _resolved(self.url, location))
-        except (ValueError, LocalProtocolError) as error:
-            msg = f"{self.url} redirects to {location!r}: {error}"
-            raise HandshakeRejected(msg, response=response) from error
-        if here.secure and not there.secure:
-            msg = f"{self.url} redirects to {there.url}, which is not secure"
-            raise HandshakeRejected(msg, response=response)
-        trusted = self.trusted and _origin(here) == _origin(there)
+        trusted = self.trusted and same_origin(here, there)
         return replace(
             self,
             url=there.url,
@@ -90,17 +75,3 @@ class Attempt:
         for name, _ in headers:
             kept = kept.without(name)
         return replace(self, headers=kept + headers, authenticated=True)
-
-
-def _resolved(url: str, location: str) -> str:
-    """Where a WebSocket is found that a server has named; raises ValueError if nowhere."""
-    parts = urlsplit(urljoin(url, location))
-    scheme = _SCHEMES.get(parts.scheme, parts.scheme)
-    if scheme not in _SCHEMES.values() or "@" in parts.netloc:
-        msg = "a WebSocket is found at ws or wss, with no user"
-        raise ValueError(msg)
-    return urlunsplit((scheme, parts.netloc, parts.path, parts.query, ""))
-
-
-def _origin(request: Request) -> tuple[bool, str, int]:
-    return request.secure, request.host, request.port

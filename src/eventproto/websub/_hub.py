@@ -14,6 +14,7 @@ from eventproto._event import Message
 from eventproto._machine import End
 from eventproto._retry import Entropy, Schedule, Steps
 from eventproto.http import Call, Headers, Request, Response
+from eventproto.http._redirects import redirected
 from eventproto.websub._callbacks import (
     Content,
     Denial,
@@ -32,7 +33,6 @@ from eventproto.websub._events import (
     VerificationFailed,
 )
 from eventproto.websub._limits import Limits
-from eventproto.websub._redirects import REDIRECTS, redirected
 from eventproto.websub._requests import (
     PublishRequest,
     SubscriptionRequest,
@@ -232,13 +232,15 @@ class Hub(RetryingMachine[_Command, Task]):
     ) -> Response | Exception | None:
         if isinstance(outcome, Exception):
             return outcome
-        if outcome.status in REDIRECTS:
-            followed = task.redirects
-            try:
-                url = redirected(outcome, task.url, followed=followed, limits=self._limits)
-            except RemoteProtocolError as error:
-                return error
-            self._begin(("fetch", normalized(task.topic)), Fetch(task.topic, url, followed + 1))
+        followed, limit = task.redirects, self._limits.redirects
+        try:
+            asked = Request("GET", task.url)
+            there = redirected(asked, outcome, followed=followed, limit=limit, downgrade=True)
+        except RemoteProtocolError as error:
+            return error
+        if there is not None:
+            moved = Fetch(task.topic, there.url, followed + 1)
+            self._begin(("fetch", normalized(task.topic)), moved)
             return None
         if not outcome.ok:
             return outcome

@@ -13,6 +13,7 @@ from eventproto._errors import (
 from eventproto._event import Event
 from eventproto._value import value
 from eventproto.http import HandshakeRejected, Request, Response
+from eventproto.http._redirects import redirected
 from eventproto.websub._callbacks import Denial, Verification
 from eventproto.websub._commands import Subscribe
 from eventproto.websub._discovery import discover
@@ -24,7 +25,6 @@ from eventproto.websub._events import (
     Unsubscribed,
 )
 from eventproto.websub._limits import Limits
-from eventproto.websub._redirects import REDIRECTS, REPEATED, redirected
 from eventproto.websub._requests import SubscriptionRequest, subscription_request
 from eventproto.websub._states import (
     TRANSITIONS,
@@ -170,9 +170,9 @@ class Subscription:
         if isinstance(outcome, Exception):
             return self._failed(outcome, now)
         try:
-            if outcome.status in REDIRECTS:
-                target = redirected(outcome, url, followed=redirects, limits=limits)
-                return self._discover(target, redirects=redirects + 1)
+            there = _redirected(Request("GET", url), outcome, redirects, limits)
+            if there is not None:
+                return self._discover(there.url, redirects=redirects + 1)
             if not outcome.ok:
                 msg = f"{url} answered {outcome.status}"
                 raise HandshakeRejected(msg, response=outcome)
@@ -207,24 +207,21 @@ class Subscription:
     def _requested(
         self, phase: Requesting, outcome: Response | Exception, now: float, limits: Limits
     ) -> Step:
-        error: Exception
         if isinstance(outcome, Exception):
-            error = outcome
-        elif outcome.status in REPEATED:
-            followed = phase.redirects
-            try:
-                url = redirected(outcome, phase.url, followed=followed, limits=limits)
-                return self._request(replace(phase, url=url, redirects=followed + 1))
-            except (RemoteProtocolError, LocalProtocolError) as stopped:
-                error = stopped
-        elif outcome.ok:  # 202; hubs of PubSubHubbub 0.3 that have verified before say 204
+            return self._ask_next(phase.hubs, phase.topic, outcome, now)
+        if outcome.ok:  # 202; hubs of PubSubHubbub 0.3 that have verified before say 204
             until = now + limits.verification_time
             return replace(self, phase=Verifying(phase.topic, phase.hubs, until)), ()
-        else:
+        try:
+            there = _redirected(Request("POST", phase.url), outcome, phase.redirects, limits)
+            if there is not None and there.method == "POST":  # 307 and 308 (5.1.2)
+                moved = replace(phase, url=there.url, redirects=phase.redirects + 1)
+                return self._request(moved)
             said = outcome.body[:200].decode(errors="replace")
             msg = f"{phase.url} answered {outcome.status}: {said}"
-            error = HandshakeRejected(msg, response=outcome)
-        return self._ask_next(phase.hubs, phase.topic, error, now)
+            raise HandshakeRejected(msg, response=outcome)
+        except (RemoteProtocolError, LocalProtocolError) as error:
+            return self._ask_next(phase.hubs, phase.topic, error, now)
 
     def _verified(
         self, request: Requesting | Verifying, seconds: int | None, now: float, limits: Limits
@@ -287,3 +284,11 @@ def _turned(
 def _is_about(known: Requesting | Verifying | Lease | None, topic: str) -> bool:
     """Whether this is about a topic, which a hub may spell in another way."""
     return known is not None and normalized(known.topic) == normalized(topic)
+
+
+def _redirected(
+    request: Request, response: Response, followed: int, limits: Limits
+) -> Request | None:
+    # Feeds are public, and `_request` sees to secrets: they may lead from https to http.
+    limit = limits.redirects
+    return redirected(request, response, followed=followed, limit=limit, downgrade=True)

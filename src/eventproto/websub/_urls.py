@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
-from urllib.parse import quote, urldefrag, urlencode, urljoin
+from urllib.parse import urlencode
 
 from eventproto._errors import LocalProtocolError
 from eventproto.http import Request
+from eventproto.http._redirects import target_url
 
 __all__ = ["appended", "checked_url", "is_usable", "normalized", "resolved"]
 
 # What a document may name in more than this is an attack on whoever joins it with a base.
 _LONGEST: Final = 4096
 _WHITE_SPACE: Final = " \t\n\f\r"
-_LEGAL: Final = "!#$%&'()*+,/:;=?@[]^`{|}~"
 _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}").sub
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9\-._~]").fullmatch
 
@@ -42,18 +43,12 @@ def checked_url(url: str, name: str) -> str:
 
 
 def resolved(base: str, reference: str) -> str | None:
-    """What a reference leads to, without its fragment; None if that is nothing to call.
-
-    What is not ASCII is percent-encoded, as browsers do.
-    """
+    """What a reference in a document leads to; None if that is nothing to call."""
     reference = reference.strip(_WHITE_SPACE)
-    if len(reference) > _LONGEST:
-        return None
-    try:
-        url = quote(urldefrag(urljoin(base, reference)).url, safe=_LEGAL)
-    except ValueError:
-        return None
-    return url if is_usable(url) else None
+    with suppress(ValueError):
+        if len(reference) <= _LONGEST and is_usable(url := target_url(base, reference)):
+            return url
+    return None
 
 
 def normalized(url: str) -> str:
