@@ -70,10 +70,13 @@ def test_reason_of_a_peer_is_utf_8() -> None:
         Close(1000, "\ud800"),
         Close(1000, "x" * 124),
         Close(1000, "\u20ac" * 42),
+        Close(1000, b"why"),  # type: ignore[arg-type]
+        Close(1000.0),  # type: ignore[arg-type]
+        Close("1000"),  # type: ignore[arg-type]
     ],
 )
 def test_what_may_not_be_sent(close: Close) -> None:
-    """What the peer would refuse, or what does not fit."""
+    """What the peer would refuse, what does not fit, and what is no code and no reason."""
     with pytest.raises(LocalProtocolError):
         encode_close(close)
 

@@ -55,12 +55,15 @@ def other_side(deflate: Deflate) -> Deflate:
         *(("level", level) for level in (-1, 10)),
         *(("memory_level", level) for level in (0, 10)),
         ("threshold", -1),
+        ("threshold", math.nan),
+        *(("window_bits", number) for number in (9.5, "9", None)),
+        ("level", 6.0),
     ],
 )
-def test_numbers_out_of_range(name: str, number: int) -> None:
-    """Are the caller's mistake."""
+def test_numbers_out_of_range(name: str, number: Any) -> None:
+    """Are the caller's mistake, and so is what is no number."""  # WebSocket M10
     with pytest.raises(LocalProtocolError, match=name):
-        Deflate(**{name: number})  # type: ignore[arg-type]
+        Deflate(**{name: number})
 
 
 @given(options(), st.lists(st.binary(), max_size=4), st.data())

@@ -64,8 +64,12 @@ def encode_close(close: Close) -> bytes:
     """
     if close.code == CloseCode.NO_STATUS_RECEIVED and not close.reason:
         return b""
-    if close.code not in _SENDABLE:
-        msg = f"a Close frame cannot have the code {close.code!r} (RFC 6455, 7.4)"
+    code: object = close.code  # what a caller has written, whatever that is
+    if not isinstance(code, int) or code not in _SENDABLE:
+        msg = f"a Close frame cannot have the code {code!r} (RFC 6455, 7.4)"
+        raise LocalProtocolError(msg)
+    if not isinstance(close.reason, str):
+        msg = f"the reason of a Close is a string, not {type(close.reason).__name__}"
         raise LocalProtocolError(msg)
     try:
         reason = close.reason.encode()
@@ -75,7 +79,7 @@ def encode_close(close: Close) -> bytes:
     if len(reason) > _LONGEST_REASON:
         msg = f"a reason has at most {_LONGEST_REASON} bytes of UTF-8, got {len(reason)}"
         raise LocalProtocolError(msg)
-    return close.code.to_bytes(2, "big") + reason
+    return code.to_bytes(2, "big") + reason
 
 
 def decode_close(payload: bytes) -> Close:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import zlib
 from typing import Any, Final
@@ -50,7 +51,7 @@ class Deflate:
             packet as it is. A message that is sent in fragments is always compressed.
 
     Raises:
-        LocalProtocolError: A number is out of its range.
+        LocalProtocolError: A number is out of its range, or is none.
     """
 
     window_bits: int = 12
@@ -62,19 +63,19 @@ class Deflate:
     threshold: int = 128
 
     def __post_init__(self) -> None:
-        for name, least, most in _RANGES:
+        for name, kind, least, most in _RANGES:
             number = getattr(self, name)
-            if not least <= number <= most:
+            if not isinstance(number, kind) or not least <= number <= most:
                 msg = f"{name} must be from {least} to {most}, got {number!r}"
                 raise LocalProtocolError(msg)
 
 
 _RANGES: Final = (
-    ("window_bits", _NARROWEST, WIDEST),
-    ("peer_window_bits", _NARROWEST, WIDEST),
-    ("level", 0, 9),
-    ("memory_level", 1, 9),
-    ("threshold", 0, float("inf")),
+    ("window_bits", int, _NARROWEST, WIDEST),
+    ("peer_window_bits", int, _NARROWEST, WIDEST),
+    ("level", int, 0, 9),
+    ("memory_level", int, 1, 9),
+    ("threshold", int | float, 0, math.inf),
 )
 
 _TAIL: Final = b"\x00\x00\xff\xff"  # an empty block, less its first byte
