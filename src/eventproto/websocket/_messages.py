@@ -5,7 +5,7 @@ from __future__ import annotations
 from codecs import utf_8_decode
 from functools import lru_cache
 from io import BytesIO, StringIO
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from eventproto._errors import RemoteProtocolError
 from eventproto._event import Message
@@ -75,7 +75,7 @@ class Assembly(_Incoming):
     def __init__(self, decompressor: Decompressor | None = None) -> None:
         super().__init__(decompressor)
         # A file, since one in memory gives away what it holds, where a bytearray copies it.
-        self._joined: IO[Any] | None = None
+        self._joined: Any = None  # StringIO or BytesIO, once a message comes in fragments
 
     def add(self, frame: Frame, now: float) -> Text | Binary | None:
         """Take the next fragment, and return the message if it is the last one.
