@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +15,13 @@ from websockets.typing import Subprotocol
 from eventproto import HandshakeRejected, Message
 from eventproto.http import Request
 from eventproto.site import Site, WebSocket
-from eventproto.websocket import Close
+from eventproto.websocket import Close, Deflate
+
+COMPRESSIONS = [
+    None,
+    Deflate(),
+    Deflate(window_bits=9, context_takeover=False, peer_window_bits=9, peer_context_takeover=False),
+]
 
 
 async def echo(session: Any, request: Request) -> None:
@@ -25,29 +30,32 @@ async def echo(session: Any, request: Request) -> None:
         await session.send(message)
 
 
-async def test_websockets_talks_to_our_server(runtime: ModuleType) -> None:
-    """Handshake with a subprotocol, text, binary, ping, and a clean close."""
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+async def test_websockets_talks_to_our_server(
+    runtime: ModuleType, compression: Deflate | None
+) -> None:
+    """A subprotocol, text, binary, fragments, compression, a ping, and a clean close."""
 
-    def talk(port: int) -> tuple[str | None, Sequence[object], int]:
+    def talk(port: int) -> list[object]:
         url = f"ws://127.0.0.1:{port}/echo"
         with websockets.sync.client.connect(
             url, subprotocols=[Subprotocol("b"), Subprotocol("a")]
         ) as client:
             client.send("Zoë ☃")
-            client.send(b"\x00\xff")
+            client.send([b"\x00", b"", b"\xff"])
             client.send("x" * 100_000)
             assert client.ping().wait(5)
             found = [client.recv(5), client.recv(5), client.recv(5)]
             client.close(4001, "done")
-            return client.subprotocol, found, client.close_code or 0
+            compressed = bool(client.protocol.extensions)
+            return [client.subprotocol, found, compressed, client.close_code]
 
-    site = Site({"/echo": WebSocket(echo, subprotocols=["a", "b"])})
+    site = Site({"/echo": WebSocket(echo, subprotocols=["a", "b"], compression=compression)})
     async with runtime.serve(site) as server:
-        subprotocol, found, code = await anyio.to_thread.run_sync(talk, server.port)
+        result = await anyio.to_thread.run_sync(talk, server.port)
 
-    assert subprotocol == "a"
-    assert found == ["Zoë ☃", b"\x00\xff", "x" * 100_000]
-    assert code == 4001
+    found = ["Zoë ☃", b"\x00\xff", "x" * 100_000]
+    assert result == ["a", found, compression is not None, 4001]
 
 
 async def test_our_server_says_goodbye_when_it_goes(runtime: ModuleType) -> None:
@@ -76,10 +84,14 @@ async def test_our_server_says_goodbye_when_it_goes(runtime: ModuleType) -> None
     assert codes == [1001]
 
 
-async def test_we_talk_to_websockets(runtime: ModuleType) -> None:
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+async def test_we_talk_to_websockets(runtime: ModuleType, compression: Deflate | None) -> None:
     """The other way round: our client, their server."""
 
+    compressed: list[bool] = []
+
     def serve(client: Any) -> None:
+        compressed.append(bool(client.protocol.extensions))
         for message in client:
             client.send(message)
 
@@ -91,16 +103,19 @@ async def test_we_talk_to_websockets(runtime: ModuleType) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(anyio.to_thread.run_sync, server.serve_forever)
             async with runtime.connect_websocket(
-                f"ws://127.0.0.1:{port}/", subprotocols=["cloudevents.json"]
+                f"ws://127.0.0.1:{port}/",
+                subprotocols=["cloudevents.json"],
+                compression=compression,
             ) as websocket:
                 await websocket.send("Zoë ☃")
-                await websocket.send(b"\x00\xff")
+                await websocket.send([b"\x00", b"", b"\xff"])
                 await websocket.send(Message.of_text("x" * 100_000))
                 found = [(await anext(websocket)).data for _ in range(3)]
                 await websocket.send(Close(4001, "done"))
                 last = [event async for event in websocket.events()]
             server.shutdown()
 
+    assert compressed == [compression is not None]
     assert found == ["Zoë ☃".encode(), b"\x00\xff", b"x" * 100_000]
     assert isinstance(last[0], Close)
     assert last[0].code == 4001
