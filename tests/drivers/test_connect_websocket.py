@@ -200,7 +200,6 @@ async def test_what_may_be_sent(runtime: ModuleType) -> None:
         await session.send(["a", "", "b"])
         await session.send(bytes([each]) for each in range(3))
         await session.send(pieces(4))
-        await session.send([])
         await session.send(("last",))
 
     async with (
@@ -217,6 +216,23 @@ async def test_what_may_be_sent(runtime: ModuleType) -> None:
     ):
         await send_all(websocket, Request("GET", "ws://a/"))
         assert [(await anext(websocket)).data for _ in expected] == expected
+
+
+async def test_no_piece_is_no_message(runtime: ModuleType) -> None:
+    """Whether it is text cannot be known; the connection stays as it was."""
+
+    async def send(session: Any, request: Request) -> None:
+        nothings: list[Any] = [[], iter(()), pieces(0)]
+        for nothing in nothings:
+            with pytest.raises(LocalProtocolError, match="at least one"):
+                await session.send(nothing)
+        await session.send([""])
+
+    async with (
+        runtime.serve(Site({"/": WebSocket(send)})) as server,
+        runtime.connect_websocket(f"ws://127.0.0.1:{server.port}/") as websocket,
+    ):
+        assert [message.text async for message in websocket] == [""]
 
 
 async def test_pieces_leave_as_they_come(runtime: ModuleType) -> None:

@@ -71,7 +71,8 @@ class WebSocketSession:
                 the commands of `websocket.Connection`, such as `websocket.Close`.
 
         Raises:
-            LocalProtocolError: It cannot be sent.
+            LocalProtocolError: It cannot be sent; an iterable without a piece, of which nobody
+                knows whether it is text, is not either.
             ClosedError: The closing handshake has begun, or the connection has closed.
         """
         whole = not self._in_pieces and isinstance(message, _WHOLE)
@@ -224,8 +225,10 @@ class WebSocketSession:
                     self._session.post(Close(CloseCode.INTERNAL_ERROR, reason))
             raise
         self._in_pieces = False  # before anybody can look
-        if last is not None:
-            await self._session.send(Fragment(last))
+        if last is None:
+            msg = 'a message in pieces has at least one; an empty one is "" or b""'
+            raise LocalProtocolError(msg)
+        await self._session.send(Fragment(last))
 
     async def _send_piece(self, piece: str | bytes) -> str | bytes:
         begun, self._begun = self._begun, True

@@ -45,7 +45,8 @@ class Limits:
             that do not read hold no more than a gigabyte.
         redirects: How many redirects a client follows for one connection. 20, as in the Fetch
             standard.
-        open_time: Seconds for the opening handshake.
+        open_time: Seconds for the opening handshake of a `ClientConnection` or `ServerConnection`.
+            Not for that of a `site.WebSocket`, which is under `http.Limits`.
         close_time: Seconds to wait for the peer's Close, and then for the end of its stream.
         ping_interval: Seconds without anything from the peer after which it is sent a Ping.
             `math.inf` for never. 20, less than common proxies let a connection idle.
