@@ -13,11 +13,13 @@ from eventproto.bridge import Carriage, from_sse
 from eventproto.engine import MemoryEngine, Record
 from eventproto.site import LogStream, Start
 from eventproto.site._channels import Channel
+from eventproto.site._forms import StreamForm, form_of
 from eventproto.site._places import read_places, write_places
 from eventproto.site._subscriber import Subscriber
 from eventproto.sse import Decoder, Encoded, Gap, ServerSentEvent
 
 LOG = MemoryEngine().log
+FORM = StreamForm(Carriage.NATIVE)
 
 
 def record(number: int, **attributes: Any) -> Record:
@@ -26,19 +28,20 @@ def record(number: int, **attributes: Any) -> Record:
     return Record(f"c-{number:04}", Message(**attributes))
 
 
-def channel(topic: str = "a", *, named: bool = False, **options: Any) -> Channel:
+def channel(topic: str = "a", *, named: bool = False, **options: Any) -> Channel[Encoded]:
     """One that has begun at the end of a topic whose last cursor is c-0000."""
-    made = Channel(topic, LogStream(LOG, topic, **options), named=named)
+    endpoint = LogStream(LOG, topic, **options)
+    made = Channel(topic, endpoint, form_of(endpoint), named=named)
     made.begin("c-0000")
     return made
 
 
 def subscriber(
-    *channels: Channel, after: tuple[str | None, ...] = (None,), **options: bool
-) -> Subscriber:
+    *channels: Channel[Encoded], after: tuple[str | None, ...] = (None,), **options: bool
+) -> Subscriber[Encoded]:
     topics = tuple(each.topic for each in channels)
     start = Start(topics, after, channels=options.pop("named", False))
-    return Subscriber(start, channels, replay=options.pop("replay", False))
+    return Subscriber(start, channels, FORM, replay=options.pop("replay", False))
 
 
 def read(events: list[Encoded]) -> list[tuple[str, str | bytes, str | None]]:
@@ -55,6 +58,14 @@ def test_one_topic_is_streamed_as_it_is() -> None:
     entries = [topic.add(record(1)), topic.add(record(2, type="t", data=b"1\n2"))]
     assert read(client.take(0, entries)) == [("message", "x", "id-1"), ("t", "1\n2", "id-2")]
     assert client.place(0) == topic.tail == "c-0002"
+
+
+def test_how_a_stream_is_told() -> None:
+    """All at once, so that it leaves in one chunk."""
+    topic = channel()
+    told = subscriber(topic).take(0, [topic.add(record(number)) for number in (1, 2)])
+    (command,) = FORM.commands(told)
+    assert read(list(command)) == [("message", "x", "id-1"), ("message", "x", "id-2")]
 
 
 @pytest.mark.parametrize("own", [" x", "x ", "\n", "a\0b", "\x7f", "a\tb"])

@@ -222,6 +222,7 @@ def test_a_place_that_nobody_wrote(last: str) -> None:
 def test_channels_that_are_refused() -> None:
     """404 for what is not there, 400 for too many."""
     assert refused(["a"], "/?channel=b").startswith(b"HTTP/1.1 404")
+    assert refused([], "/").startswith(b"HTTP/1.1 404")
     assert refused(["a"], "/?channel=").startswith(b"HTTP/1.1 404")
     assert refused(["a", "b"], "/", channel_count=1).startswith(b"HTTP/1.1 400")
     target = "/?channel=a&channel=b"

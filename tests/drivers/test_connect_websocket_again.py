@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
@@ -207,6 +208,45 @@ async def test_each_connection_begins_where_the_application_said(runtime: Module
     assert asked == [
         *((b"/", None), (b"/there", None), (b"/there", "2")),
         *((b"/", None), (b"/there", None), (b"/there", "5")),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["plain", "async"])
+async def test_headers_may_be_said_before_each_connection(runtime: ModuleType, kind: str) -> None:
+    """Such as a token that expires; once for a connection, wherever it leads."""
+    asked: list[tuple[bytes, str | None]] = []
+    said = 0
+
+    async def serve(stream: SocketStream) -> None:
+        request = await read_request(stream)
+        path = request.split(b" ")[1]
+        asked.append((path, fields(request).get("Authorization")))
+        if path == b"/":
+            await refuse(stream, 307, "Location: /there")
+        else:
+            await welcome(stream, request)
+
+    def headers() -> Headers:
+        nonlocal said
+        said += 1
+        return Headers({"Authorization": f"token {said}"})
+
+    async def fetch() -> Headers:
+        await anyio.lowlevel.checkpoint()
+        return headers()
+
+    async with peer(serve) as url:
+        connector = runtime.connect_websocket(
+            url.replace("http", "ws") + "/", headers=headers if kind == "plain" else fetch
+        )
+        async with connector.reconnecting(SOON) as connections:
+            for _ in range(2):
+                await anext(connections)
+        async with connector:
+            pass
+
+    assert asked == [
+        (path, f"token {number}") for number in (1, 2, 3) for path in (b"/", b"/there")
     ]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import ModuleType
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -13,9 +15,9 @@ import pytest
 from eventproto import Backoff
 from eventproto.engine import MemoryEngine, Retention
 from eventproto.http import Request, Response
-from eventproto.site import LogStream, Site
-from eventproto.site import _channels as channels
-from eventproto.sse import Cors, Gap, Opened, Sendable, ServerSentEvent, encode
+from eventproto.site import LogSocket, LogStream, Site
+from eventproto.site._forms import SocketForm, StreamForm
+from eventproto.sse import Cors, Gap, Opened, ServerSentEvent
 from tests.drivers.log_streams import Store, gaps, ids, publish
 from tests.drivers.stream_client import eventually, follow
 
@@ -209,17 +211,34 @@ async def test_each_event_is_encoded_once(
 ) -> None:
     """However many clients there are, and whatever they follow beside it."""
     log = MemoryEngine().log
-    encoded: list[Sendable] = []
+    encoded: list[object] = []
 
-    def count(event: Sendable) -> bytes:
-        encoded.append(event)
-        return encode(event)
+    for form in (StreamForm, SocketForm):
+        body = form.body
 
-    monkeypatch.setattr(channels, "encode", count)
+        def count(*arguments: Any, body: Callable[..., bytes] = body) -> bytes:
+            encoded.append(arguments)
+            return body(*arguments)
+
+        monkeypatch.setattr(form, "body", count)
     async with (
-        runtime.serve(Site({"/": LogStream(log, "a"), "/many": LogStream(log, ["a"])})) as server,
+        runtime.serve(
+            Site(
+                {
+                    "/": LogStream(log, "a"),
+                    "/many": LogStream(log, ["a"]),
+                    "/socket": LogSocket(log, "a"),
+                }
+            )
+        ) as server,
         AsyncExitStack() as stack,
     ):
+        url = f"ws://127.0.0.1:{server.port}/socket"
+        sockets = [
+            await stack.enter_async_context(runtime.connect_websocket(url)) for _ in range(10)
+        ]
+        for socket in sockets:
+            assert (await anext(socket)).json()["type"] == "place"
         followers = [await stack.enter_async_context(follow(server.port)) for _ in range(10)]
         many = [await stack.enter_async_context(follow(server.port, "/many")) for _ in range(10)]
         for client in (*followers, *many):
@@ -227,7 +246,9 @@ async def test_each_event_is_encoded_once(
         await publish(log, 1, 2, 3)
         for client in (*followers, *many):
             await client.read_events(3)
-    assert len(encoded) == 6  # once for each way in which it is streamed
+        for socket in sockets:
+            assert [(await anext(socket)).json()["id"] for _ in range(3)] == ids(1, 3)
+    assert len(encoded) == 9  # once for each way in which it is replayed
 
 
 async def test_who_is_let_in(runtime: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
@@ -256,9 +277,9 @@ async def test_who_is_let_in(runtime: ModuleType, caplog: pytest.LogCaptureFixtu
         async with follow(server.port, "/?user=eve", method="OPTIONS") as other:
             allowed = dict(other.head.headers)[b"access-control-allow-headers"]
             assert allowed == b"Last-Event-ID"
-        with pytest.raises(AssertionError):
-            async with follow(server.port, "/?user=mallory"):
-                pass
+        async with follow(server.port, "/?user=mallory") as mallory:
+            assert mallory.head.status_code == 500
         await publish(log, 2, topic="users/eve")
         await client.read_events(2)
+    assert "deciding on a request for / failed" in caplog.text
     assert "ZeroDivisionError" in caplog.text

@@ -179,6 +179,27 @@ def test_one_of_two_origins_is_not_enough() -> None:
     assert response.status == 403
 
 
+def test_an_application_may_refuse() -> None:
+    """With any answer, after all that the specification has a server refuse."""
+    refusal = Response(418, Headers({"X": "y"}), b"no")
+
+    def admit(request: Request) -> Response | None:
+        assert request.headers["Sec-WebSocket-Key"] == KEY
+        return None if "Cookie" in request.headers else refusal
+
+    assert accept(asking(), admit=admit) == (refusal, None)
+    response, server = accept(asking(Cookie="x"), admit=admit)
+    assert response.status == 101
+    assert server is not None
+    assert accept(Request("POST", URL), admit=admit)[0].status == 405
+
+
+def test_an_application_cannot_refuse_with_101() -> None:
+    """Or there would be a connection on which nobody speaks."""
+    with pytest.raises(LocalProtocolError, match="101"):
+        accept(asking(), admit=lambda _: Response(101))
+
+
 @pytest.mark.parametrize("subprotocols", [["a", "a"], ["a,b"], "chat"])
 def test_what_a_server_cannot_speak(subprotocols: Any) -> None:
     """Said at the first request, whatever that is."""

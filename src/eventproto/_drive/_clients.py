@@ -24,12 +24,18 @@ from eventproto import (
 )
 from eventproto._address import ANYWHERE, PUBLIC_ONLY, AddressPolicy
 from eventproto._drive._event_source import EventSource
+from eventproto._drive._following import Place
 from eventproto._drive._pool import Pool
 from eventproto._drive._role import Role
 from eventproto._drive._runtime import Runtime
 from eventproto._drive._server import Server
 from eventproto._drive._stream import StreamSession
-from eventproto._drive._websocket_client import Authenticate, WebSocketConnector
+from eventproto._drive._websocket_client import (
+    Authenticate,
+    RequestHeaders,
+    WebSocketConnector,
+)
+from eventproto.cloudevents import WEBSOCKET_SUBPROTOCOL
 from eventproto.http import Headers, Limits, Response
 from eventproto.proxy import Proxy
 from eventproto.site import Site
@@ -142,7 +148,7 @@ class Clients:
         *,
         subprotocols: Sequence[str] = (),
         origin: str | None = None,
-        headers: Headers = Headers(),
+        headers: RequestHeaders = Headers(),
         compression: websocket.Deflate | None = None,
         fragments: bool = False,
         limits: websocket.Limits = websocket.Limits(),
@@ -160,7 +166,8 @@ class Clients:
                 async for message in websocket:
                     print(message.text)
 
-        `connect_websocket(url).reconnecting()` stays connected, over one WebSocket after the other.
+        `connect_websocket(url).reconnecting()` stays connected, over one WebSocket after the other;
+        `connect_websocket(url).following()` follows a `site.LogSocket` over all of them.
 
         Redirects are followed, never from `wss` down to `ws`. What `headers` say is not told to
         another origin.
@@ -169,7 +176,8 @@ class Clients:
             url: `ws` or `wss`.
             subprotocols: Those that this side speaks, best first.
             origin: The origin to speak for, as a browser would say it; None for none.
-            headers: Further ones, such as `Authorization` or `Cookie`.
+            headers: Further ones, such as `Authorization` or `Cookie`; or a function that gives
+                them, perhaps an async one, which is called before each connection.
             compression: How messages may be compressed, if the server agrees; None for not at all.
             fragments: Whether messages are reported as they come, as `websocket.Fragment` among
                 the events; there are no whole messages then.
@@ -191,28 +199,35 @@ class Clients:
         """
         proxy = _proxy(proxy)
 
-        def machine(attempt: websocket.Attempt) -> websocket.ClientConnection:
+        def machine(attempt: websocket.Attempt, place: Place | None) -> websocket.ClientConnection:
+            headers, offered = attempt.headers, tuple(subprotocols)
+            if place is not None:
+                headers = place.add_to(headers)
+                if WEBSOCKET_SUBPROTOCOL not in offered:
+                    offered += (WEBSOCKET_SUBPROTOCOL,)
             return websocket.ClientConnection(
                 attempt.url,
-                subprotocols=subprotocols,
+                subprotocols=offered,
                 origin=origin,
-                headers=attempt.headers,
+                headers=headers,
                 compression=compression,
                 fragments=fragments,
                 limits=limits,
             )
 
         def connect(
-            attempt: websocket.Attempt,
+            attempt: websocket.Attempt, place: Place | None
         ) -> AbstractAsyncContextManager[StreamSession[Any]]:
-            return self.connect(machine(attempt), attempt.url, tls=tls, policy=policy, proxy=proxy)
+            speaking = machine(attempt, place)
+            return self.connect(speaking, attempt.url, tls=tls, policy=policy, proxy=proxy)
 
-        attempt = websocket.Attempt(url, headers)
-        machine(attempt)  # refuses what cannot be, before anybody connects
+        known = Headers() if callable(headers) else headers
+        machine(websocket.Attempt(url, known), None)  # refuses what cannot be, at once
         return WebSocketConnector(
             self._runtime,
             connect,
-            attempt,
+            url,
+            headers,
             redirects=limits.redirects,
             authenticate=authenticate,
         )

@@ -1,4 +1,4 @@
-"""Streaming a log to many clients: each topic is read once, and each record encoded once."""
+"""Replaying a log to many clients: each topic is read once, and each record encoded once."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-from eventproto import ClosedError
+from eventproto import ClosedError, sse, websocket
 from eventproto._drive._role import Flag
 from eventproto._drive._stream import StreamSession
 from eventproto.engine import EngineError, Page, Record
-from eventproto.site import Followed, LogStream
+from eventproto.site import Followed, LogOptions
 from eventproto.site._channels import Channel, Entry
+from eventproto.site._forms import Form, form_of
 from eventproto.site._subscriber import Subscriber
-from eventproto.sse import Encoded
 
 __all__ = ["FeedRuntime", "Feeds", "Follower"]
 
@@ -54,10 +54,13 @@ class Feeds:
     def join(self, followed: Followed, connection: StreamSession[Any]) -> Follower:
         """Take a client in; it gets nothing before it is attached."""
         start, endpoint = followed.start, followed.endpoint
-        readers = [self._reader(endpoint, topic, named=start.channels) for topic in start.topics]
+        form = form_of(endpoint)
+        readers = [
+            self._reader(endpoint, form, topic, named=start.channels) for topic in start.topics
+        ]
         channels = [reader.channel for reader in readers]
-        subscriber = Subscriber(start, channels, replay=endpoint.replay)
-        follower = Follower(subscriber, connection, readers, endpoint)
+        subscriber = Subscriber(start, channels, form, replay=endpoint.replay)
+        follower = Follower(subscriber, connection, readers, form, endpoint.limits)
         for reader in readers:
             reader.users += 1
         return follower
@@ -71,11 +74,12 @@ class Feeds:
                 del self._readers[reader.key]
                 reader.wake()
 
-    def _reader(self, endpoint: LogStream, topic: str, *, named: bool) -> _Reader:
+    def _reader(self, endpoint: LogOptions, form: Form[Any], topic: str, *, named: bool) -> _Reader:
         key = id(endpoint), topic, named
         reader = self._readers.get(key)
         if reader is None:
-            reader = self._readers[key] = _Reader(key, endpoint, topic, self._runtime)
+            channel = Channel(topic, endpoint, form, named=named)
+            reader = self._readers[key] = _Reader(key, channel, endpoint, self._runtime)
             self._runtime.spawn(reader.run)
         return reader
 
@@ -87,19 +91,21 @@ class Follower:
         readers: Of its topics.
     """
 
-    __slots__ = ("__weakref__", "_connection", "_endpoint", "_subscriber", "readers")
+    __slots__ = ("__weakref__", "_connection", "_form", "_limits", "_subscriber", "readers")
 
     def __init__(
         self,
-        subscriber: Subscriber,
+        subscriber: Subscriber[Any],
         connection: StreamSession[Any],
         readers: Sequence[_Reader],
-        endpoint: LogStream,
+        form: Form[Any],
+        limits: sse.Limits | websocket.Limits,
     ) -> None:
         self.readers = tuple(readers)
         self._subscriber = subscriber
         self._connection = connection
-        self._endpoint = endpoint
+        self._form = form
+        self._limits = limits
 
     def attach(self) -> bool:
         """Have it hear what is new, if it is close enough to that; say whether it is."""
@@ -137,7 +143,7 @@ class Follower:
         if not page.records and not reader.channel.knows(page.tail):
             await reader.catch_up()
 
-    def hear(self, index: int, entries: Iterable[Entry]) -> None:
+    def hear(self, index: int, entries: Iterable[Entry[Any]]) -> None:
         """There are new records in one of its topics."""
         self._post(self._subscriber.take(index, entries))
 
@@ -150,34 +156,37 @@ class Follower:
             events += [] if place is None else [place]
         self._post(events)
 
-    def _post(self, events: Sequence[Encoded]) -> None:
+    def _post(self, events: Sequence[Any]) -> None:
         if events:
-            self._connection.post(tuple(events))
+            self._connection.post_all(self._form.commands(events))
 
-    async def _send(self, events: Sequence[Encoded]) -> None:
+    async def _send(self, events: Sequence[Any]) -> None:
         """Send events in pieces, each when the client has taken the one before."""
-        limits = self._endpoint.limits
-        most, size = limits.output_count, min(limits.output_size, _PIECE)
-        piece: list[Encoded] = []
+        most, size = self._limits.output_count, min(self._limits.output_size, _PIECE)
+        piece: list[Any] = []
         left = size
         for event in events:
             if piece and (len(piece) >= most or len(event) > left):
-                await self._connection.send(tuple(piece))
+                await self._connection.send_all(self._form.commands(piece))
                 piece, left = [], size
             piece.append(event)
             left -= len(event)
         if piece:
-            await self._connection.send(tuple(piece))
+            await self._connection.send_all(self._form.commands(piece))
 
 
 class _Reader:
     """Reads one topic for all who follow it."""
 
     def __init__(
-        self, key: tuple[int, str, bool], endpoint: LogStream, topic: str, runtime: FeedRuntime
+        self,
+        key: tuple[int, str, bool],
+        channel: Channel[Any],
+        endpoint: LogOptions,
+        runtime: FeedRuntime,
     ) -> None:
         self.key = key
-        self.channel = Channel(topic, endpoint, named=key[2])
+        self.channel = channel
         self.followers: dict[Follower, int] = {}  # those attached, and which of theirs this is
         self.users = 0  # those and the ones that are still reading for themselves
         self.begun = runtime.new_flag()
@@ -218,7 +227,7 @@ class _Reader:
         await self._runtime.take_turns()  # not every store makes its readers wait
         return await self._endpoint.log.read(self.channel.topic, after, _PAGE)
 
-    def entries(self, records: Iterable[Record]) -> list[Entry]:
+    def entries(self, records: Iterable[Record]) -> list[Entry[Any]]:
         """Records that were read so."""
         return [self._checked(self.channel.entry(record)) for record in records]
 
@@ -258,8 +267,8 @@ class _Reader:
         for entry in entries:
             entry.forget()
 
-    def _checked(self, entry: Entry) -> Entry:
+    def _checked(self, entry: Entry[Any]) -> Entry[Any]:
         if not entry.body:
             topic = self.channel.topic
-            _LOG.error("an event stream has no form for record %s of %s", entry.cursor, topic)
+            _LOG.error("the protocol has no form for record %s of %s", entry.cursor, topic)
         return entry

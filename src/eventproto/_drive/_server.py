@@ -9,13 +9,14 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from eventproto import CallMachine, ClosedError, End
-from eventproto._drive._feed import Feeds
+from eventproto._drive._feed import Feeds, Follower
 from eventproto._drive._role import Flag, Role
 from eventproto._drive._stream import StreamSession
 from eventproto._drive._websocket import WebSocketSession
 from eventproto.engine import EngineError
 from eventproto.http import Request, Response, Result
-from eventproto.site import EventStream, Followed, Opened, Routed, Site
+from eventproto.site import EventStream, Failed, Followed, LogSocket, Opened, Routed, Site
+from eventproto.websocket import Binary, Close, CloseCode, Fragment, Text
 
 __all__ = ["Server"]
 
@@ -50,19 +51,22 @@ class Server(ABC):
         try:
             async for event in connection.events():
                 with suppress(ClosedError):  # the peer left meanwhile; the next event says so
-                    if isinstance(event, Routed):
-                        role = self._roles.get(event.role)  # None if it was added while serving
-                        response = await role.answer(event.call.request) if role else _NOT_RUNNING
-                        await connection.send(Result(event.call.token, response))
-                    elif isinstance(event, Opened):
-                        if isinstance(event.endpoint, EventStream):
-                            connection.bound_silence(event.endpoint.limits.stall_time)
-                        await self._run_handler(event, connection)
-                    elif isinstance(event, Followed):
-                        connection.bound_silence(event.endpoint.limits.stall_time)
-                        await self._follow(event, connection)
+                    match event:
+                        case Routed(role, call):
+                            running = self._roles.get(role)  # None if it was added while serving
+                            answer = await running.answer(call.request) if running else _NOT_RUNNING
+                            await connection.send(Result(call.token, answer))
+                        case Opened():
+                            await self._run_handler(event, connection)
+                        case Followed():
+                            await self._feed(event, connection)
+                        case Failed():
+                            path, error = event.request.path, event.error
+                            _LOG.error("deciding on a request for %s failed", path, exc_info=error)
+                        case _:
+                            pass  # what a peer says that nobody listens to any more
             await connection.wait_gone()
-        except Exception:  # noqa: BLE001  # an application's `admit`: its trouble with one request
+        except Exception:  # noqa: BLE001  # one peer's trouble is not the server's
             _LOG.exception("serving a connection failed")
         finally:
             connection.abort()
@@ -78,46 +82,90 @@ class Server(ABC):
                 connection.post(End(going_away=True))
 
     async def _run_handler(self, opened: Opened, connection: StreamSession[Any]) -> None:
-        handler = opened.endpoint.handler
-        if isinstance(opened.endpoint, EventStream):
-            handling = self._until_gone(connection, handler(connection, opened.request))
+        endpoint, request = opened.endpoint, opened.request
+        if isinstance(endpoint, EventStream):
+            connection.bound_silence(endpoint.limits.stall_time)
+            handling = self._until_gone(connection, endpoint.handler(connection, request))
+            if await self._guarded(request, connection, handling):
+                await connection.send(End())
         else:
-            handling = handler(WebSocketSession(connection), opened.request)
-        if await self._guarded(opened.request, connection, handling):
-            await connection.send(End())
+            socket = WebSocketSession(connection)
+            await self._talk(request, connection, endpoint.handler(socket, request))
 
-    async def _follow(self, followed: Followed, connection: StreamSession[Any]) -> None:
+    async def _feed(self, followed: Followed, connection: StreamSession[Any]) -> None:
         follower = self._feeds.join(followed, connection)
         try:
-            if not follower.attach():
-                handling = self._until_gone(connection, follower.catch_up())
-                await self._guarded(followed.request, connection, handling)
-            # Nothing comes while it streams but the last event, and that not without a reason.
-            await self.take_turns()  # until the head has left, it is backlog, too
-            await connection.wait_heard()
-            await connection.next_event()
+            if isinstance(followed.endpoint, LogSocket):
+                await self._feed_socket(followed, followed.endpoint, connection, follower)
+            else:
+                connection.bound_silence(followed.endpoint.limits.stall_time)
+                await self._feed_stream(followed, connection, follower)
         finally:
             self._feeds.leave(follower)
+
+    async def _feed_stream(
+        self, followed: Followed, connection: StreamSession[Any], follower: Follower
+    ) -> None:
+        if not follower.attach():
+            handling = self._until_gone(connection, follower.catch_up())
+            await self._guarded(followed.request, connection, handling)
+        # Nothing comes while it streams but the last event, and that not without a reason.
+        await self.take_turns()  # until the head has left, it is backlog, too
+        await connection.wait_heard()
+        await connection.next_event()
+
+    async def _feed_socket(
+        self,
+        followed: Followed,
+        endpoint: LogSocket,
+        connection: StreamSession[Any],
+        follower: Follower,
+    ) -> None:
+        attached = follower.attach()
+        handler = endpoint.handler or _listen_to_nobody
+        handling = handler(WebSocketSession(connection), followed.request)
+        if not attached:
+            handling = self._beside(handling, _caught_up(follower))
+        await self._talk(followed.request, connection, handling)
+
+    async def _talk(
+        self, request: Request, connection: StreamSession[Any], handling: Awaitable[None]
+    ) -> None:
+        """Run what talks over a WebSocket, and close that as it ends."""
+        code = CloseCode.NORMAL_CLOSURE
+        try:
+            await handling
+        except EngineError as error:
+            code = CloseCode.TRY_AGAIN_LATER
+            _LOG.warning("%s breaks off: %s", request.path, error)
+        except ClosedError:
+            connection.post(Close(CloseCode.INTERNAL_ERROR))  # raises if it is this one that closed
+            _LOG.exception("the handler of %s failed", request.path)
+            return
+        except Exception as error:  # noqa: BLE001  # one peer's trouble is not the server's
+            code = CloseCode.INTERNAL_ERROR
+            # Iterating raises the error of `Closed`: that is the peer's fault, not the handler's.
+            if connection.closed is None or error is not connection.closed.error:
+                _LOG.exception("the handler of %s failed", request.path)
+        await connection.send(Close(code))
 
     async def _guarded(
         self, request: Request, connection: StreamSession[Any], handling: Awaitable[None]
     ) -> bool:
-        """Keep what goes wrong with one peer from the others; say whether nothing did."""
+        """Break a stream off if what fills it fails; say whether it did not."""
         try:
             await handling
         except ClosedError:
             raise
         except EngineError as error:
             _LOG.warning("%s breaks off: %s", request.path, error)
-            connection.abort()
-            return False
-        except Exception as error:  # noqa: BLE001  # one peer's trouble is not the server's
-            # Iterating raises the error of `Closed`: that is the peer's fault, not the handler's.
-            if connection.closed is None or error is not connection.closed.error:
-                _LOG.exception("the handler of %s failed", request.path)
-            connection.abort()
-            return False
-        return True
+        except Exception:  # noqa: BLE001  # one peer's trouble is not the server's
+            _LOG.exception("the handler of %s failed", request.path)
+        else:
+            return True
+        await self.take_turns()  # so that what there is, at least the head, can leave
+        connection.abort()
+        return False
 
     @abstractmethod
     async def _until_gone(
@@ -127,6 +175,12 @@ class Server(ABC):
 
         The only event that comes while a stream is open is its `Closed`.
         """
+
+    @abstractmethod
+    async def _beside(
+        self, handling: Coroutine[Any, Any, None], aside: Coroutine[Any, Any, None]
+    ) -> None:
+        """Run a handler, and something beside it that ends with it, if not by itself."""
 
     @abstractmethod
     def new_flag(self) -> Flag:
@@ -143,3 +197,16 @@ class Server(ABC):
     @abstractmethod
     def spawn(self, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """See `FeedRuntime`."""
+
+
+async def _listen_to_nobody(socket: WebSocketSession, _: Request) -> None:
+    """Take what comes, so that the peer can ping and close; anything else is too much."""
+    async for event in socket.events():
+        if isinstance(event, Text | Binary | Fragment):
+            with suppress(ClosedError):
+                socket.post(Close(CloseCode.UNSUPPORTED_DATA, "this endpoint only sends"))
+
+
+async def _caught_up(follower: Follower) -> None:
+    with suppress(ClosedError):  # whoever talks with the peer sees that, too
+        await follower.catch_up()

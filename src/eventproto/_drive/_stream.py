@@ -10,7 +10,7 @@ leaves in one write.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeAlias, TypeVar
 
 from typing_extensions import override
@@ -38,7 +38,7 @@ OnEvent: TypeAlias = Callable[[Event], object]
 HIGH_WATER: Final = 64
 """How much may wait to be taken before reading stops."""
 
-PIECE: Final = 64 * 1024
+PIECE: Final = 1100 * 1024
 """Bytes that are written at a time, so that a driver sees whether the peer takes any."""
 
 
@@ -99,6 +99,23 @@ class StreamSession(Session[CommandT]):
             self._chunks.append(chunk)
             self._size += len(chunk)
             if self._size >= PIECE:
+                self._step()
+
+    async def send_all(self, commands: Iterable[CommandT]) -> None:
+        """Hand over several commands like `send`; what comes of them leaves in one write."""
+        self.post_all(commands)
+        while not self._writable:
+            await self._wait()
+
+    def post_all(self, commands: Iterable[CommandT]) -> None:
+        """Hand over several commands like `post`; what comes of them leaves in one write."""
+        due, self._due, self._due_since = self._due, True, self._now()
+        try:
+            for command in commands:
+                self.post(command)
+        finally:
+            self._due = due
+            if not due:
                 self._step()
 
     async def listen(self, on_event: OnEvent) -> None:

@@ -6,12 +6,14 @@ import inspect
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
 from typing_extensions import override
 
 from eventproto import ConnectionLost, HandshakeRejected, LocalProtocolError, Message
+from eventproto._drive._following import Following, Place
 from eventproto._drive._runtime import Contexts, Runtime
 from eventproto._drive._stream import StreamSession
 from eventproto._drive._websocket import WebSocketSession
@@ -19,7 +21,7 @@ from eventproto.http import Headers, Response
 from eventproto.websocket import Attempt, Opened, Reconnection, RetryPolicy
 from eventproto.websocket._reconnection import Waiting
 
-__all__ = ["Authenticate", "Connections", "WebSocketConnector"]
+__all__ = ["Authenticate", "Connections", "RequestHeaders", "WebSocketConnector"]
 
 Authenticate: TypeAlias = Callable[[Response], Headers | Awaitable[Headers | None] | None]
 """Is shown a refusal with status 401, and gives the headers to ask again with, or None.
@@ -27,7 +29,16 @@ Authenticate: TypeAlias = Callable[[Response], Headers | Awaitable[Headers | Non
 It may be an async function, which may fetch a token.
 """
 
-Connect: TypeAlias = Callable[[Attempt], AbstractAsyncContextManager[StreamSession[Any]]]
+RequestHeaders: TypeAlias = Headers | Callable[[], Headers | Awaitable[Headers]]
+"""Headers, or a function that says them before each connection; it may be async.
+
+For what does not stay the same: a token that expires, a place to come back to.
+"""
+
+Connect: TypeAlias = Callable[
+    [Attempt, Place | None], AbstractAsyncContextManager[StreamSession[Any]]
+]
+"""Makes an attempt, for who follows a log from this place on, or for who does not."""
 
 _LOG: Final = logging.getLogger("eventproto")
 
@@ -36,21 +47,23 @@ class WebSocketConnector:
     """What `connect_websocket` returns: a WebSocket, or as many as it takes to stay connected.
 
     For the time of an `async with` block it is one open WebSocket. `reconnecting()` gives one
-    after the other.
+    after the other, `following()` what a server replays from a log over all of them.
     """
 
     def __init__(
         self,
         runtime: Runtime,
         connect: Connect,
-        attempt: Attempt,
+        url: str,
+        headers: RequestHeaders,
         *,
         redirects: int,
         authenticate: Authenticate | None,
     ) -> None:
         self._runtime = runtime
         self._connect = connect
-        self._attempt = attempt
+        self._url = url
+        self._headers = headers
         self._redirects = redirects
         self._authenticate = authenticate
         self._entered: AbstractAsyncContextManager[StreamSession[Any]] | None = None
@@ -98,11 +111,40 @@ class WebSocketConnector:
             yield Connections(self._runtime, self._opened, contexts, reconnection)
 
     @asynccontextmanager
-    async def _opened(self) -> AsyncGenerator[StreamSession[Any]]:
+    async def following(
+        self, last_event_id: str = "", reconnection: Reconnection = Reconnection()
+    ) -> AsyncGenerator[Following]:
+        """Follow a `site.LogSocket` for the time of the block, over any number of connections.
+
+        ::
+
+            async with connect_websocket(url).following() as messages:
+                async for message in messages:
+                    ...
+
+        Each connection goes on where the one before it was, so that nothing is lost or repeated.
+
+        Args:
+            last_event_id: Where to begin: `Following.last_event_id` of another day.
+            reconnection: How long to wait, and after which errors.
+
+        Raises:
+            LocalProtocolError: No header can bring this id to the server.
+        """
+        place = Place(last_event_id)
+        async with self._runtime.contexts() as contexts:
+            opened = partial(self._opened, place)
+            yield Following(Connections(self._runtime, opened, contexts, reconnection), place)
+
+    @asynccontextmanager
+    async def _opened(self, place: Place | None = None) -> AsyncGenerator[StreamSession[Any]]:
         """One connection, wherever the server sends the client for it."""
-        attempt = self._attempt
+        headers = self._headers() if callable(self._headers) else self._headers
+        if inspect.isawaitable(headers):
+            headers = await headers
+        attempt = Attempt(self._url, headers)
         while True:
-            async with self._connect(attempt) as connection:
+            async with self._connect(attempt, place) as connection:
                 event = await connection.next_event()
                 if isinstance(event, Opened):
                     yield connection

@@ -70,6 +70,16 @@ class RunningServer(Server):
         if not handler.cancelled():
             handler.result()
 
+    @override
+    async def _beside(
+        self, handling: Coroutine[Any, Any, None], aside: Coroutine[Any, Any, None]
+    ) -> None:
+        with unwrapped():
+            async with asyncio.TaskGroup() as tasks:
+                other = tasks.create_task(aside)
+                await handling
+                other.cancel()
+
     def attend(self, connection: StreamConnection[Any]) -> None:
         """Serve a new connection until it is gone."""
         if self._closing:  # it was accepted just before the listener was closed

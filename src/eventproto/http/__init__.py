@@ -20,10 +20,11 @@ from eventproto.http._headers import Headers
 from eventproto.http._limits import Limits
 from eventproto.http._link import Link, format_link, parse_links
 from eventproto.http._media_type import MediaType
-from eventproto.http._messages import Request, Response
+from eventproto.http._messages import Admit, Request, Response
 from eventproto.http._server import ServerConnection
 
 __all__ = [
+    "Admit",
     "Body",
     "Call",
     "ClientConnection",

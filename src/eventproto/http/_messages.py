@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from eventproto._errors import LocalProtocolError
 from eventproto._value import value
 from eventproto.http._headers import Headers
 
-__all__ = ["Request", "Response"]
+__all__ = ["Admit", "Request", "Response"]
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 # What may stand in a URL as it goes on the wire; anything else must be percent-encoded first.
@@ -148,6 +149,13 @@ class Response:
     def ok(self) -> bool:
         """Whether the status is one of success, 2xx."""
         return 200 <= self.status <= 299
+
+
+Admit: TypeAlias = Callable[[Request], Response | None]
+"""Decides about a request that would open a session: the whole answer to it, or None to let it in.
+
+401, 403 and 404 end a client that would come back for ever; an event stream is also ended by 204.
+"""
 
 
 def _check_url(url: str) -> None:

@@ -1,33 +1,37 @@
 """A site: paths, and what is found there, as a machine over HTTP.
 
 An endpoint is a role that speaks calls (a hub, a publisher, a subscriber, a receiver of
-webhooks), a stream of Server-Sent Events, or a WebSocket. `SiteConnection` is one connection to
+webhooks), a stream of Server-Sent Events, or a WebSocket; the last two may replay a log.
+`SiteConnection` is one connection to
 the site: bytes in, bytes out, whatever the peer asks for.
 """
 
-from eventproto.site._connection import Followed, Opened, Routed, SiteConnection
+from eventproto.site._connection import Failed, Followed, Opened, Routed, SiteConnection
 from eventproto.site._endpoints import (
-    Endpoint,
     EventStream,
     Handler,
-    LogStream,
+    SocketOptions,
     StreamOptions,
-    Topics,
     WebSocket,
 )
+from eventproto.site._logs import LogOptions, LogSocket, LogStream, Topics
 from eventproto.site._places import Start
-from eventproto.site._site import Site
+from eventproto.site._site import Endpoint, Site
 
 __all__ = [
     "Endpoint",
     "EventStream",
+    "Failed",
     "Followed",
     "Handler",
+    "LogOptions",
+    "LogSocket",
     "LogStream",
     "Opened",
     "Routed",
     "Site",
     "SiteConnection",
+    "SocketOptions",
     "Start",
     "StreamOptions",
     "Topics",

@@ -1,4 +1,4 @@
-"""Topics as they are streamed: each record encoded once, and the newest at hand."""
+"""Topics as they are replayed: each record encoded once, and the newest at hand."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import re
 from collections import deque
 from collections.abc import Hashable
 from itertools import islice
-from typing import Final
+from typing import Final, Generic
 
 from eventproto._errors import LocalProtocolError
-from eventproto.bridge import to_sse
 from eventproto.engine import Record
-from eventproto.site._endpoints import LogStream
-from eventproto.sse import Encoded, ServerSentEvent, encode
+from eventproto.site._forms import EncodedT, Form
+from eventproto.site._logs import LogOptions
 
 __all__ = ["Channel", "Entry"]
 
@@ -23,31 +22,31 @@ _RECENT_SIZE: Final = 1024 * 1024
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f]|^ | \Z").search
 
 
-class Entry:
-    """A record as it stands in a stream.
+class Entry(Generic[EncodedT]):
+    """A record as clients get it.
 
     Attributes:
         cursor: That of the record.
-        id: The event id, in a stream of this topic alone.
-        body: The event without its id; empty if the format has no form for the record.
+        id: The place behind it, for a client of this topic alone.
+        body: All of it but the place; empty if the protocol has no form for the record.
     """
 
-    __slots__ = ("_key", "_made", "body", "cursor", "id")
+    __slots__ = ("_form", "_key", "_made", "body", "cursor", "id")
 
-    def __init__(self, record: Record, body: bytes, key: Hashable) -> None:
+    def __init__(self, record: Record, form: Form[EncodedT], body: bytes, key: Hashable) -> None:
         own = record.message.id
         self.cursor = record.cursor
         self.id = self.cursor if not own or _UNFIT(own) else own
         self.body = body
+        self._form = form
         self._key = key
-        self._made: dict[str, Encoded] = {}
+        self._made: dict[str, EncodedT] = {}
 
-    def encoded(self, event_id: str) -> Encoded:
-        """The event under an id, the same object for the same id until `forget`."""
-        made = self._made.get(event_id)
+    def encoded(self, place: str) -> EncodedT:
+        """The record with a place, the same object for the same place until `forget`."""
+        made = self._made.get(place)
         if made is None:
-            data = b"id: %b\n%b" % (event_id.encode(), self.body)
-            made = self._made[event_id] = Encoded(data, event_id, self._key)
+            made = self._made[place] = self._form.record(self.body, place, self._key)
         return made
 
     def forget(self) -> None:
@@ -55,7 +54,7 @@ class Entry:
         self._made.clear()
 
 
-class Channel:
+class Channel(Generic[EncodedT]):
     """One topic, as far as this process has read it.
 
     Whoever reads the topic adds what it has read. The newest records are kept, so that a client
@@ -65,20 +64,24 @@ class Channel:
 
     Args:
         topic: What is read.
-        endpoint: How it is streamed.
-        named: Whether events tell which channel they are of.
+        endpoint: How it is replayed.
+        form: How it is told.
+        named: Whether clients are told which channel a record is of.
 
     Attributes:
         topic: What is read.
         tail: The cursor of the newest record that was read; None before anything was.
     """
 
-    def __init__(self, topic: str, endpoint: LogStream, *, named: bool) -> None:
+    def __init__(
+        self, topic: str, endpoint: LogOptions, form: Form[EncodedT], *, named: bool
+    ) -> None:
         self.topic = topic
         self.tail: str | None = None
         self._endpoint = endpoint
-        self._named = named
-        self._recent: deque[Entry] = deque()
+        self._form = form
+        self._name = topic if named else None
+        self._recent: deque[Entry[EncodedT]] = deque()
         self._size = 0
         self._first = 0  # the number of the oldest recent entry; numbers only grow
         self._behind: dict[str, int] = {}  # by cursor or id: the number of what comes next
@@ -98,7 +101,7 @@ class Channel:
         self._base = () if tail is None else (tail,)
         self._behind.update(dict.fromkeys(self._base, self._first))
 
-    def add(self, record: Record) -> Entry:
+    def add(self, record: Record) -> Entry[EncodedT]:
         """Take the next record of the topic."""
         entry = self.entry(record)
         self._recent.append(entry)
@@ -121,28 +124,22 @@ class Channel:
         """How much came behind a place that it knows."""
         return self._first + len(self._recent) - self._behind[place]
 
-    def since(self, place: str) -> list[Entry]:
+    def since(self, place: str) -> list[Entry[EncodedT]]:
         """What came behind a place that it knows."""
         return list(islice(self._recent, self._behind[place] - self._first, None))
 
-    def entry(self, record: Record) -> Entry:
-        """A record as it stands in the stream, also one that is not new."""
+    def entry(self, record: Record) -> Entry[EncodedT]:
+        """A record as clients get it, also one that is not new."""
         number = self._behind.get(record.cursor, self._first)
         if number > self._first:
             return self._recent[number - self._first - 1]
         message = record.message
         try:
-            event = to_sse(message, self._endpoint.carriage)
-            body = encode(ServerSentEvent(event.data, self._type(event.event)))
+            body = self._form.body(message, self._name, self.topic)
             key = self.topic, self._endpoint.key(message)
         except LocalProtocolError:
-            return Entry(record, b"", None)
-        return Entry(record, body, key)
-
-    def _type(self, event_type: str) -> str:
-        if not self._named:
-            return event_type
-        return self.topic if event_type == "message" else f"{self.topic}:{event_type}"
+            return Entry(record, self._form, b"", None)
+        return Entry(record, self._form, body, key)
 
     def _drop_oldest(self) -> None:
         for place in self._base:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 from typing_extensions import override
 
@@ -14,11 +15,14 @@ from eventproto._layered import Layered
 from eventproto._machine import EOF, Chunk, End
 from eventproto._value import value
 from eventproto.http import Body, Call, Request, Response, Result, ServerConnection
-from eventproto.site._endpoints import EventStream, LogStream, StreamOptions, WebSocket
+from eventproto.site._endpoints import EventStream, SocketOptions, WebSocket
+from eventproto.site._logs import LogSocket, LogStream
 from eventproto.site._places import Start, start_of
 from eventproto.site._site import Site
 
-__all__ = ["Followed", "Opened", "Routed", "SiteConnection"]
+__all__ = ["Failed", "Followed", "Opened", "Routed", "SiteConnection"]
+
+SessionEndpoint: TypeAlias = EventStream | LogStream | WebSocket | LogSocket
 
 
 @value()
@@ -38,9 +42,10 @@ class Opened(Event):
 
 @value()
 class Followed(Event):
-    """A stream was opened that somebody has to fill from a log: from `start` on.
+    """A session was opened that somebody has to feed from a log: from `start` on.
 
-    Until it ends, the connection takes the commands of a `sse.ServerStream`.
+    Until it ends, the connection takes the commands of a `sse.ServerStream`, or takes and reports
+    what a `websocket.Connection` does.
 
     Attributes:
         endpoint: What was asked for.
@@ -48,9 +53,24 @@ class Followed(Event):
         start: What the client is to get.
     """
 
-    endpoint: LogStream
+    endpoint: LogStream | LogSocket
     request: Request
     start: Start
+
+
+@value()
+class Failed(Event):
+    """A function of an endpoint that decides about requests has raised: it was answered with 500.
+
+    Attributes:
+        endpoint: What was asked for.
+        request: How it was asked for.
+        error: What the function has raised, or what is wrong with its answer.
+    """
+
+    endpoint: SessionEndpoint
+    request: Request
+    error: Exception
 
 
 @value()
@@ -91,61 +111,32 @@ class SiteConnection(Layered[Any]):
         match endpoint:
             case None:
                 self._http.send(Result(call.token, Response.of_text(404, "not found")), self._now)
-            case EventStream():
-                if self._open_stream(endpoint, call, endpoint.admit):
-                    self._events.append(Opened(endpoint, call.request))
-            case LogStream():
-                self._follow_log(endpoint, call)
-            case WebSocket():
-                self._open_websocket(endpoint, call)
+            case EventStream() | LogStream() | WebSocket() | LogSocket():
+                self._open(endpoint, call)
             case _:
                 self._events.append(Routed(endpoint, call))
 
-    def _open_websocket(self, endpoint: WebSocket, call: Call) -> None:
-        response, connection = websocket.accept(
-            call.request,
-            subprotocols=endpoint.subprotocols,
-            origins=endpoint.origins,
-            compression=endpoint.compression,
-            fragments=endpoint.fragments,
-            overflow=endpoint.overflow,
-            limits=endpoint.limits,
-        )
-        self._http.send(Result(call.token, response), self._now)
-        if connection is not None:
-            self._become(connection, self._http.arrived)
-            self._events.append(Opened(endpoint, call.request))
-
-    def _open_stream(self, options: StreamOptions, call: Call, admit: sse.Admit | None) -> bool:
-        """Answer with a stream, if there is to be one."""
-        head, stream = sse.accept(
-            call.request,
-            methods=options.methods,
-            cors=options.cors,
-            admit=admit,
-            **options.of_machine(),
-        )
-        self._http.send(Result(call.token, head, more=stream is not None), self._now)
-        if stream is None:
-            return False
-        stream.handle_timeout(self._now)
-        self._stream = (call.token, stream)
-        return True
-
-    def _follow_log(self, endpoint: LogStream, call: Call) -> None:
-        starts: list[Start] = []
-
-        def admit(request: Request) -> Response | None:
-            if endpoint.admit is not None and (refusal := endpoint.admit(request)) is not None:
-                return refusal
-            start = start_of(endpoint, request)
-            if isinstance(start, Response):
-                return start
-            starts.append(start)
-            return None
-
-        if self._open_stream(endpoint, call, admit):
+    def _open(self, endpoint: SessionEndpoint, call: Call) -> None:
+        starts: list[Start] = []  # of a log
+        try:
+            response, machine = _accept(endpoint, call.request, starts)
+            streams = isinstance(machine, sse.ServerStream)
+            self._http.send(Result(call.token, response, more=streams), self._now)
+        except Exception as error:  # noqa: BLE001  # whatever the application's functions raise
+            self._http.send(Result(call.token, _FAILED), self._now)
+            self._events.append(Failed(endpoint, call.request, error))
+            return
+        if machine is None:
+            return
+        if isinstance(machine, sse.ServerStream):
+            machine.handle_timeout(self._now)
+            self._stream = (call.token, machine)
+        else:
+            self._become(machine, self._http.arrived)
+        if isinstance(endpoint, LogStream | LogSocket):
             self._events.append(Followed(endpoint, call.request, *starts))
+        else:
+            self._events.append(Opened(endpoint, call.request))
 
     @override
     def _on_send(self, command: Any) -> None:
@@ -197,3 +188,37 @@ class SiteConnection(Layered[Any]):
     def _close(self, error: Exception | None = None) -> None:
         self._stream = None
         super()._close(error)
+
+
+_FAILED: Final = Response.of_text(500, "this request could not be decided on")
+
+
+def _accept(
+    endpoint: SessionEndpoint, request: Request, starts: list[Start]
+) -> tuple[Response, sse.ServerStream | websocket.Connection | None]:
+    """Answer a request; who is let in to a log has a start in the list."""
+    admit = endpoint.admit
+    if isinstance(endpoint, LogStream | LogSocket):
+        admit = partial(_admit_to_log, endpoint, starts)
+    if isinstance(endpoint, SocketOptions):
+        return websocket.accept(request, admit=admit, **endpoint.of_handshake())
+    methods, cors = endpoint.methods, endpoint.cors
+    return sse.accept(request, methods=methods, cors=cors, admit=admit, **endpoint.of_machine())
+
+
+def _admit_to_log(
+    endpoint: LogStream | LogSocket, starts: list[Start], request: Request
+) -> Response | None:
+    if endpoint.admit is not None and (refusal := endpoint.admit(request)) is not None:
+        return refusal
+    if isinstance(endpoint, LogSocket) and _is_beyond(endpoint.id_size, request):
+        return Response.of_text(431, "no place has that size")
+    start = start_of(endpoint, request)
+    if isinstance(start, Response):
+        return start
+    starts.append(start)
+    return None
+
+
+def _is_beyond(size: int, request: Request) -> bool:
+    return len(sse.last_event_id(request).encode()) > size

@@ -1,31 +1,22 @@
-"""What may be at a path."""
+"""What opens a session with each peer, and the options of all that does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine, Hashable, Sequence
-from typing import Any, TypeAlias
-
-from typing_extensions import override
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, TypeAlias
 
 from eventproto import sse, websocket
-from eventproto._call import CallMachine
 from eventproto._errors import LocalProtocolError
-from eventproto._event import Message
 from eventproto._overflow import Overflow
 from eventproto._value import value
-from eventproto.bridge import Carriage
-from eventproto.engine import Log
-from eventproto.http import Request, Response
+from eventproto.http import Admit, Request
 
 __all__ = [
-    "Endpoint",
     "EventStream",
     "Handler",
-    "LogStream",
+    "SocketOptions",
     "StreamOptions",
-    "Topics",
     "WebSocket",
-    "type_and_subject",
 ]
 
 Handler: TypeAlias = Callable[[Any, Request], Coroutine[Any, Any, None]]
@@ -33,10 +24,6 @@ Handler: TypeAlias = Callable[[Any, Request], Coroutine[Any, Any, None]]
 
 The driver calls it once for each peer. When it returns, the session ends in order.
 """
-
-Topics: TypeAlias = str | Collection[str] | Callable[[Request], str | Collection[str] | Response]
-"""What a `LogStream` streams: one topic; several channels; or what a function says of a request,
-which may also be an answer that refuses it."""
 
 
 @value(kw_only=True)
@@ -62,7 +49,7 @@ class StreamOptions:
     going_away_retry: int | None = None
     methods: Sequence[str] = ("GET",)
     cors: sse.Cors | None = None
-    admit: sse.Admit | None = None
+    admit: Admit | None = None
     overflow: Overflow = Overflow.DISCONNECT
     limits: sse.Limits = sse.Limits()
 
@@ -92,84 +79,62 @@ class EventStream(StreamOptions):
     handler: Handler
 
 
-def type_and_subject(message: Message) -> Hashable:
-    """Which messages replace each other: those of one type that are about one subject."""
-    return message.type, message.subject
-
-
-@value()
-class LogStream(StreamOptions):
-    """An endpoint that streams topics of a log to each client, under `StreamOptions`.
-
-    A client that comes back goes on where it was: it misses nothing that the log still has and
-    gets nothing twice. If the log does not reach back that far, it gets a `sse.Gap` and then
-    everything that is left. Each event is encoded once for all clients, and a slow one holds up
-    nobody else.
-
-    One topic is streamed as it is: the event type is the type of the message, the event id its
-    id; or its cursor, if the id has a control character or a space at one of its ends, which
-    would not come back in a header.
-
-    Several topics are streamed as channels over one connection: a browser has only six to each
-    server. The client chooses among those that are allowed with one `channel` query parameter
-    for each, or gets them all. The event type is then the channel, or `channel:type` where the type
-    of the message is not `message`. The event id is the place in all of them. Each channel is in
-    order; there is none between channels.
+@value(kw_only=True)
+class SocketOptions:
+    """What all endpoints that open a WebSocket have in common.
 
     Attributes:
-        log: What is streamed.
-        topics: Which topics of it. A string is one topic; several, also a list of one, are
-            channels.
-        channel_count: How many channels a client may have on one stream. 32: each of them makes
-            the event id, which a client sends back in a header, some 30 bytes longer.
-        replay: Whether a client that does not say where it was gets all that the log has. If not,
-            it gets what is new, and first of all an id without an event, so that it has a place
-            to come back to.
-        carriage: How much of a message is in an event.
-        key: Under `Overflow.COALESCE`, which messages of a topic replace each other: those of one
-            type that are about one subject, unless said otherwise.
-        poll: Seconds after which the log is read without a hint that it has news: hints may be
-            lost.
-    """
-
-    log: Log
-    topics: Topics
-    channel_count: int = 32
-    replay: bool = False
-    carriage: Carriage = Carriage.NATIVE
-    key: Callable[[Message], Hashable] = type_and_subject
-    poll: float = 5.0
-
-    @override
-    def __post_init__(self) -> None:
-        StreamOptions.__post_init__(self)  # a class with slots is made twice, so no super()
-        if not (self.channel_count > 0 and self.poll > 0):
-            msg = f"channel_count and poll are positive, got {self.channel_count}, {self.poll}"
-            raise LocalProtocolError(msg)
-
-
-@value()
-class WebSocket:
-    """An endpoint that opens a WebSocket with each peer.
-
-    Attributes:
-        handler: Talks to the peer.
         subprotocols: Those that this side speaks, best first.
         origins: The values of `Origin` that browsers may come from; None for all.
+        admit: What decides about a request that asks for a WebSocket and comes from where it may:
+            an answer instead of the connection, which the client sees, or None to let it in.
         compression: How messages may be compressed, if the client offers it; None for not at all.
         fragments: Whether messages are reported as they come, as `websocket.Fragment`.
-        overflow: What happens with a peer that is too slow for what is broadcast.
-        limits: The bounds of each connection.
+        overflow: What happens with a peer that is too slow for what is sent to many.
+        limits: The bounds of each connection. The handshake is under those of the `Site`, so
+            `open_time` has no effect here.
+
+    Raises:
+        LocalProtocolError: As `websocket.accept` does; `overflow` is none.
     """
 
-    handler: Handler
     subprotocols: Sequence[str] = ()
     origins: Sequence[str] | None = None
+    admit: Admit | None = None
     compression: websocket.Deflate | None = None
     fragments: bool = False
     overflow: Overflow = Overflow.DISCONNECT
     limits: websocket.Limits = websocket.Limits()
 
+    def __post_init__(self) -> None:
+        websocket.accept(_NOBODY, **self.of_handshake())  # which raises now, not when a peer comes
+        if not isinstance(self.overflow, Overflow):
+            msg = f"overflow is a member of Overflow, got {self.overflow!r}"
+            raise LocalProtocolError(msg)
 
-Endpoint: TypeAlias = EventStream | LogStream | WebSocket | CallMachine[Any]
-"""What may be at a path: something that opens a session with each peer, or a role."""
+    def of_handshake(self) -> dict[str, Any]:
+        """Those that `websocket.accept` takes, but for `admit`."""
+        return {
+            "subprotocols": self.subprotocols,
+            "origins": self.origins,
+            "compression": self.compression,
+            "fragments": self.fragments,
+            "overflow": self.overflow,
+            "limits": self.limits,
+        }
+
+
+@value()
+class WebSocket(SocketOptions):
+    """An endpoint that opens a WebSocket with each peer, under `SocketOptions`.
+
+    Attributes:
+        handler: Talks to the peer. When it returns, the connection is closed with code 1000; when
+            it raises, with 1011.
+    """
+
+    handler: Handler
+
+
+_NOBODY: Final = Request("GET", "http://localhost/")
+"""A request that asks for no WebSocket."""

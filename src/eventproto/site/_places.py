@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from eventproto._value import value
 from eventproto.http import Request, Response
-from eventproto.site._endpoints import LogStream
+from eventproto.site._logs import LogOptions
 from eventproto.sse import last_event_id
 
 __all__ = ["Start", "read_places", "start_of", "write_places"]
@@ -23,13 +23,13 @@ _CURSOR: Final = re.compile(r"[A-Za-z0-9-]{1,64}").fullmatch
 
 @value()
 class Start:
-    """What one client of a `LogStream` is to get.
+    """What one client of a log is to get.
 
     Attributes:
         topics: The topics, each once; of channels in order.
         after: Where the client was in each of them, as far as it is to be believed: a cursor, an
             id, or anything. None if it does not say.
-        channels: Whether the topics are channels, so that events tell which one they are of.
+        channels: Whether the topics are channels, so that it is told which one a record is of.
     """
 
     topics: tuple[str, ...]
@@ -37,7 +37,7 @@ class Start:
     channels: bool
 
 
-def start_of(endpoint: LogStream, request: Request) -> Start | Response:
+def start_of(endpoint: LogOptions, request: Request) -> Start | Response:
     """What a request is for, or the answer that refuses it."""
     topics = endpoint.topics(request) if callable(endpoint.topics) else endpoint.topics
     if isinstance(topics, Response):
@@ -55,7 +55,7 @@ def _chosen(request: Request, allowed: Collection[str], most: int) -> tuple[str,
     asked = {text for name, text in request.query if name == "channel"}
     if len(asked or allowed) > most:
         return Response.of_text(400, f"more than {most} channels")
-    if not asked <= set(allowed):
+    if not allowed or not asked <= set(allowed):
         return Response.of_text(404, "no such channel")
     return tuple(sorted(asked or allowed))
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from eventproto._call import CallMachine
 from eventproto._errors import LocalProtocolError
 from eventproto.http import Limits
-from eventproto.site._endpoints import Endpoint
+from eventproto.site._endpoints import EventStream, WebSocket
+from eventproto.site._logs import LogSocket, LogStream
 
-__all__ = ["Site"]
+__all__ = ["Endpoint", "Site"]
+
+Endpoint: TypeAlias = EventStream | LogStream | WebSocket | LogSocket | CallMachine[Any]
+"""What may be at a path: something that opens a session with each peer, or a role."""
 
 
 class Site:

@@ -38,7 +38,7 @@ Where the specification leaves a choice or the format has no room, this package 
 The format is that of the WHATWG HTML standard, section 9.2.
 """
 
-from eventproto.sse._accept import Admit, accept, last_event_id
+from eventproto.sse._accept import accept, last_event_id
 from eventproto.sse._attempt import NotRepeated
 from eventproto.sse._client import Client
 from eventproto.sse._cors import Cors
@@ -61,7 +61,6 @@ from eventproto.sse._states import State
 from eventproto.sse._writer import encode
 
 __all__ = [
-    "Admit",
     "Client",
     "ClientOptions",
     "Comment",

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Final
 
-from eventproto.http import Headers, Request, Response
+from eventproto.http import Admit, Headers, Request, Response
 from eventproto.sse._cors import Cors
 from eventproto.sse._limits import Limits
 from eventproto.sse._server import ServerStream
 
-__all__ = ["Admit", "accept", "last_event_id"]
-
-Admit: TypeAlias = Callable[[Request], Response | None]
-"""Decides about a request: what answers it instead of a stream, or None to let it in.
-
-Status 204 stops a client that would come back for ever; 401, 403 and 404 end it, too.
-"""
+__all__ = ["accept", "last_event_id"]
 
 
 def accept(

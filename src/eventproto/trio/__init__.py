@@ -8,12 +8,18 @@ from eventproto._address import ANYWHERE, PUBLIC_ONLY, AddressPolicy
 from eventproto._drive._clients import Clients
 from eventproto._drive._engines import Engines
 from eventproto._drive._event_source import EventSource
+from eventproto._drive._following import Following
 from eventproto._drive._role import Role
 from eventproto._drive._server import Server
 from eventproto._drive._session import Session
 from eventproto._drive._stream import StreamSession
 from eventproto._drive._websocket import Pieces, WebSocketSession, broadcast
-from eventproto._drive._websocket_client import Authenticate, Connections, WebSocketConnector
+from eventproto._drive._websocket_client import (
+    Authenticate,
+    Connections,
+    RequestHeaders,
+    WebSocketConnector,
+)
 from eventproto.trio import _runtime
 from eventproto.trio._threads import Threads
 
@@ -24,7 +30,9 @@ __all__ = [
     "Authenticate",
     "Connections",
     "EventSource",
+    "Following",
     "Pieces",
+    "RequestHeaders",
     "Role",
     "Server",
     "Session",

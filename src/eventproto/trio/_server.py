@@ -63,6 +63,19 @@ class RunningServer(Server):
                 await handling
                 nursery.cancel_scope.cancel()
 
+    @override
+    async def _beside(
+        self, handling: Coroutine[Any, Any, None], aside: Coroutine[Any, Any, None]
+    ) -> None:
+        async def run_aside() -> None:
+            await aside
+
+        with unwrapped():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(run_aside)
+                await handling
+                nursery.cancel_scope.cancel()
+
     async def accept(self, stream: AnyStream) -> None:
         """Serve a new connection until it is gone."""
         secure = isinstance(stream, trio.SSLStream)

@@ -13,7 +13,7 @@ from eventproto._errors import LocalProtocolError
 from eventproto._overflow import Overflow
 from eventproto._retry import Entropy
 from eventproto._value import value
-from eventproto.http import HandshakeRejected, Headers, Request, Response
+from eventproto.http import Admit, HandshakeRejected, Headers, Request, Response
 from eventproto.websocket._connection import Connection, Role
 from eventproto.websocket._deflate import Deflate
 from eventproto.websocket._extensions import agree, offer, parse_extensions, settle
@@ -139,6 +139,7 @@ def accept(
     *,
     subprotocols: Sequence[str] = (),
     origins: Sequence[str] | None = None,
+    admit: Admit | None = None,
     compression: Deflate | None = None,
     fragments: bool = False,
     overflow: Overflow = Overflow.DISCONNECT,
@@ -147,14 +148,16 @@ def accept(
 ) -> tuple[Response, Connection | None]:
     """Answer the opening handshake of a client.
 
-    Whether the path is one of a WebSocket, and whether the client may come in, is for the caller
-    to decide first. More can be told to the client by adding headers to the response.
+    Whether the path is one of a WebSocket is for the caller to decide first. More can be told to
+    the client by adding headers to the response.
 
     Args:
         request: What the client asks.
         subprotocols: Those that this side speaks, best first.
         origins: Which origins pages may come from whose scripts connect; None for all. A request
             without `Origin` does not come from a browser and is let in.
+        admit: What decides about the request, after all this; None to let everybody in. Its answer
+            is the refusal, whatever its status, headers and body.
         compression: How messages may be compressed, if the client offers it; None for not at all.
         fragments: Whether the connection reports messages as they come, as `Fragment`.
         overflow: What happens when more that is `Encoded` waits for the client than limits allow.
@@ -167,7 +170,8 @@ def accept(
         upgrade or another version, 400 for one that is malformed, 403 for the origin.
 
     Raises:
-        LocalProtocolError: A subprotocol is no token, or is there twice.
+        LocalProtocolError: A subprotocol is no token, or is there twice; `admit` has answered with
+            101.
     """
     _check_subprotocols(subprotocols)
     headers = request.headers
@@ -177,6 +181,11 @@ def accept(
         return refusal, None
     if extensions is None:
         return _refused(400, "Sec-WebSocket-Extensions is malformed"), None
+    if admit is not None and (refusal := admit(request)) is not None:
+        if refusal.status == 101:
+            msg = "a request is refused with any other status than 101"
+            raise LocalProtocolError(msg)
+        return refusal, None
     offered = set(headers.elements("Sec-WebSocket-Protocol"))
     subprotocol = next((each for each in subprotocols if each in offered), None)
     answer = Headers(

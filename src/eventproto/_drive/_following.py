@@ -1,0 +1,95 @@
+"""Following a log over WebSocket: one message after the other, over any number of connections."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Final
+
+from typing_extensions import override
+
+from eventproto import ClosedError, Message, RemoteProtocolError
+from eventproto._drive._websocket import WebSocketSession
+from eventproto.cloudevents import from_json
+from eventproto.http import Headers
+from eventproto.websocket import Close, CloseCode
+
+__all__ = ["Following", "Place"]
+
+
+class Place:
+    """Where a client is.
+
+    Args:
+        last_event_id: Where it begins.
+
+    Raises:
+        LocalProtocolError: No header can bring this id to the server.
+    """
+
+    def __init__(self, last_event_id: str) -> None:
+        self.last_event_id = last_event_id
+        self.add_to(Headers())
+
+    def add_to(self, headers: Headers) -> Headers:
+        """What asks for all that is behind it."""
+        if not self.last_event_id:
+            return headers
+        return headers.replace("Last-Event-ID", self.last_event_id)
+
+
+class Following(AsyncIterator[Message]):
+    """What a `site.LogSocket` replays; see `WebSocketConnector.following`.
+
+    Iterating gives each `Message` as it was appended, and beside that in its `extensions` what the
+    endpoint says of it. A gap is a message, too, which `sse.Gap.of` reads. When a connection is
+    lost in a way that is worth another attempt, the next one goes on from the last message that
+    was taken; any other error is raised.
+
+    Attributes:
+        websocket: The connection at the moment, if there is one: to talk with a handler of the
+            endpoint. What is said on one that is lost is lost.
+    """
+
+    def __init__(self, connections: AsyncIterator[WebSocketSession], place: Place) -> None:
+        self.websocket: WebSocketSession | None = None
+        self._connections = connections
+        self._place = place
+
+    @property
+    def last_event_id(self) -> str:
+        """Where to go on after the messages that were taken: keep it to come back another day."""
+        return self._place.last_event_id
+
+    @override
+    async def __anext__(self) -> Message:
+        """Wait for the next message, and connect for it if need be.
+
+        Raises:
+            OSError, EventprotoError: Why there is no connection, if that is not worth another
+                attempt.
+            RemoteProtocolError: The server has said what is no CloudEvent.
+        """
+        while True:
+            if self.websocket is None:
+                self.websocket = await anext(self._connections)
+            with suppress(StopAsyncIteration):
+                message = self._read(await anext(self.websocket), self.websocket)
+                if message.type != _PLACE:
+                    return message
+                continue
+            self.websocket = None
+
+    def _read(self, carried: Message, websocket: WebSocketSession) -> Message:
+        try:
+            message = from_json(carried.data)
+        except RemoteProtocolError as error:
+            code = CloseCode.INVALID_FRAME_PAYLOAD_DATA
+            with suppress(ClosedError):
+                websocket.post(Close(code))
+            raise RemoteProtocolError(str(error), code=code) from error
+        self._place.last_event_id = message.extensions.get("lasteventid", self.last_event_id)
+        return message
+
+
+_PLACE: Final = "place"
