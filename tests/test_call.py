@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from eventproto import EOF, CallMachine, Chunk, ConnectionLost, End, Event
+from eventproto import (
+    EOF,
+    CallMachine,
+    Chunk,
+    ConnectionLost,
+    End,
+    Event,
+    RemoteProtocolError,
+)
+from eventproto._call import refusal
 from eventproto._value import value
 from eventproto.http import Body, Call, Exchange, Request, Response, Result
 
@@ -152,3 +161,11 @@ def test_notes_are_bounded() -> None:
 
     taken = list(iter(machine.next_event, None))
     assert [event.token for event in taken if isinstance(event, Call)] == [0, 1]
+
+
+@pytest.mark.parametrize(("code", "allow"), [(405, "GET, POST"), (404, None)])
+def test_a_refusal_says_why(code: int, allow: str | None) -> None:
+    """In plain text; and which methods there are, if it was the wrong one."""
+    answer = refusal(RemoteProtocolError("no", code=code), allow="GET, POST")
+    assert (answer.status, answer.headers.get("Allow"), answer.body) == (code, allow, b"no")
+    assert answer.headers["Content-Type"].startswith("text/plain")

@@ -1,13 +1,25 @@
-"""How an application answers a peer that waits: the commands of all roles that are called."""
+"""How an application answers a peer that waits: the commands, and the roles that take them."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Final, TypeVar, cast
 
-from eventproto._errors import LocalProtocolError
+from typing_extensions import override
+
+from eventproto._call import CallMachine
+from eventproto._errors import ClosedError, LocalProtocolError
+from eventproto._event import Event
+from eventproto._machine import End
 from eventproto._value import value
+from eventproto.http import Call, Response
 
-__all__ = ["Accept", "Refuse"]
+__all__ = ["LATER", "Accept", "AnsweringMachine", "Refuse"]
+
+CommandT = TypeVar("CommandT")
+
+LATER: Final = Response.of_text(503, "try again later")
+"""What a caller is told when the application does not answer, or cannot be asked."""
 
 
 @value()
@@ -43,3 +55,60 @@ class Refuse:
         if not 400 <= self.status <= 599:
             msg = f"a refusal has a status from 400 to 599, got {self.status!r}"
             raise LocalProtocolError(msg)
+
+
+class AnsweringMachine(CallMachine[CommandT]):
+    """A role whose callers wait until the application has accepted or refused what they bring.
+
+    It takes `Accept` and `Refuse`, and `End`, which tells all who wait to try again and closes.
+
+    Args:
+        unanswered: How many calls may wait, and how many events for the application.
+        answer_time: Seconds that the application has before a caller is told to try again.
+    """
+
+    def __init__(self, *, unanswered: int, answer_time: float) -> None:
+        super().__init__()
+        self._most_unanswered = unanswered
+        self._answer_time = answer_time
+        self._unanswered: set[Hashable] = set()
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether the application has been asked for as much as it may."""
+        # What was answered in the application's place has still not been taken by it.
+        return max(len(self._unanswered), len(self._events)) >= self._most_unanswered
+
+    def _ask(self, call: Call, event: Event) -> None:
+        """Report what a call brings; from now on, its caller waits."""
+        self._unanswered.add(call.token)
+        self._timers.set(("answer", call.token), self._now + self._answer_time)
+        self._events.append(event)
+
+    @override
+    def _on_send(self, command: CommandT) -> None:
+        match command:
+            case Accept(token):
+                self._settle(token, Response(204))
+            case Refuse(token, status, reason):
+                self._settle(token, Response.of_text(status, reason))
+            case End():
+                for token in tuple(self._unanswered):
+                    self._settle(token, LATER)
+                self._close()
+            case _:
+                msg = f"a {type(self).__name__.lower()} takes no {type(command).__name__}"
+                raise LocalProtocolError(msg)
+
+    @override
+    def _on_timeout(self, timer: Hashable) -> None:
+        _, token = cast("tuple[str, Hashable]", timer)
+        self._settle(token, LATER)
+
+    def _settle(self, token: Hashable, response: Response) -> None:
+        if token not in self._unanswered:
+            msg = f"nobody waits for an answer under {token!r}: it was given, or it is too late"
+            raise ClosedError(msg)
+        self._unanswered.remove(token)
+        self._timers.stop(("answer", token))
+        self._answer(token, response)

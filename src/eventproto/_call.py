@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
+from eventproto._errors import RemoteProtocolError
 from eventproto._event import Event
 from eventproto._machine import DEFAULT_BACKLOG, EOF, Chunk, Machine
 from eventproto.http import Body, Call, Exchange, Request, Response, Result
 
-__all__ = ["CallMachine"]
+__all__ = ["CallMachine", "refusal"]
 
 CommandT = TypeVar("CommandT")
 
@@ -88,3 +89,16 @@ class CallMachine(Machine[CommandT, Exchange, Exchange]):
     def _on_body(self, about: Any, chunk: Chunk, error: Exception | None) -> None:  # noqa: ANN401
         """A streamed answer goes on; for roles that ask for one."""
         raise AssertionError(about, chunk, error)
+
+
+def refusal(error: RemoteProtocolError, *, allow: str) -> Response:
+    """The answer to a call that asks for what a role does not do: plain text, for developers.
+
+    Args:
+        error: What is wrong; its `code` becomes the status.
+        allow: The methods that the role takes, for an answer of 405.
+    """
+    response = Response.of_text(error.code, str(error))
+    if error.code == 405:
+        return Response(405, response.headers + {"Allow": allow}, response.body)
+    return response

@@ -196,7 +196,7 @@ def test_an_answer_is_given_once() -> None:
 
 def test_what_is_no_command_is_refused() -> None:
     """A receiver has nothing to send."""
-    with pytest.raises(LocalProtocolError, match="takes Accept"):
+    with pytest.raises(LocalProtocolError, match="a receiver takes no Message"):
         receiver().send(MESSAGE, 0)  # type: ignore[arg-type]  # that is the point
 
 

@@ -23,7 +23,6 @@ from eventproto.websub import (
     publish_request,
     subscription_request,
 )
-from eventproto.websub._requests import refusal
 from tests.websub.roles import CALLBACK, HUB, TOPIC, asked, form
 
 
@@ -52,13 +51,7 @@ def test_everything_else_is_refused(drawn: tuple[Request, int]) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         parse_hub_request(request)
     assert caught.value.code == status
-    answer = refusal(caught.value, allow="POST")
-    assert (answer.status, answer.headers.get("Allow")) == (
-        status,
-        "POST" if status == 405 else None,
-    )
-    assert answer.headers["Content-Type"].startswith("text/plain")
-    assert answer.body
+    assert str(caught.value)
 
 
 @given(st.binary(max_size=60))

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from typing_extensions import override
 
-from eventproto._answer import Accept, Refuse
-from eventproto._call import CallMachine
-from eventproto._errors import (
-    ClosedError,
-    LimitExceeded,
-    LocalProtocolError,
-    RemoteProtocolError,
-)
+from eventproto._answer import LATER, Accept, AnsweringMachine, Refuse
+from eventproto._call import refusal
+from eventproto._errors import LimitExceeded, RemoteProtocolError
 from eventproto._machine import End
-from eventproto.http import Call, Headers, Request, Response
+from eventproto.http import Call, Request, Response
 from eventproto.webhook._events import Received, Rejected
 from eventproto.webhook._limits import Limits
 from eventproto.webhook.schemes import Scheme
@@ -26,10 +20,8 @@ __all__ = ["Receiver"]
 
 _Command: TypeAlias = Accept | Refuse | End
 
-_LATER: Final = Response.of_text(503, "try again later")
 
-
-class Receiver(CallMachine[_Command]):
+class Receiver(AnsweringMachine[_Command]):
     """The endpoint that webhooks are posted to.
 
     It reports a `Received` for each request that verifies; its sender waits until the application
@@ -46,26 +38,23 @@ class Receiver(CallMachine[_Command]):
     """
 
     def __init__(self, scheme: Scheme, *, limits: Limits = Limits()) -> None:
-        super().__init__()
+        super().__init__(unanswered=limits.unanswered, answer_time=limits.answer_time)
         self._scheme = scheme
         self._limits = limits
-        self._unanswered: set[Hashable] = set()
 
     @override
     def _on_call(self, call: Call) -> None:
         # Nothing is verified that could not be reported, so that a flood costs next to nothing.
-        if max(len(self._unanswered), len(self._events)) >= self._limits.unanswered:
-            self._answer(call.token, _LATER)
+        if self._is_behind:
+            self._answer(call.token, LATER)
             return
         try:
             received = self._verify(call.request)
         except RemoteProtocolError as error:
-            self._answer(call.token, _refusal(error))
+            self._answer(call.token, refusal(error, allow="POST"))
             self._note(Rejected(error))
             return
-        self._unanswered.add(call.token)
-        self._timers.set(call.token, self._now + self._limits.answer_time)
-        self._events.append(replace(received, token=call.token))
+        self._ask(call, replace(received, token=call.token))
 
     def _verify(self, request: Request) -> Received:
         if request.method != "POST":
@@ -79,37 +68,3 @@ class Receiver(CallMachine[_Command]):
     @override
     def _on_result(self, about: object, outcome: Response | Exception) -> None:
         raise AssertionError(about, outcome)  # it makes no calls
-
-    @override
-    def _on_send(self, command: _Command) -> None:
-        match command:
-            case Accept(token):
-                self._settle(token, Response(204))
-            case Refuse(token, status, reason):
-                self._settle(token, Response.of_text(status, reason))
-            case End():
-                for token in tuple(self._unanswered):
-                    self._settle(token, _LATER)
-                self._close()
-            case _:
-                msg = f"a receiver takes Accept, Refuse and End, got {command!r}"
-                raise LocalProtocolError(msg)
-
-    @override
-    def _on_timeout(self, timer: Hashable) -> None:
-        self._settle(timer, _LATER)
-
-    def _settle(self, token: Hashable, response: Response) -> None:
-        if token not in self._unanswered:
-            msg = f"nobody waits for an answer under {token!r}: it was given, or it is too late"
-            raise ClosedError(msg)
-        self._unanswered.remove(token)
-        self._timers.stop(token)
-        self._answer(token, response)
-
-
-def _refusal(error: RemoteProtocolError) -> Response:
-    response = Response.of_text(error.code, str(error))
-    if error.code == 405:
-        return replace(response, headers=response.headers + Headers({"Allow": "POST"}))
-    return response

@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 from typing_extensions import override
 
+from eventproto._call import refusal
 from eventproto._errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from eventproto._event import Message
 from eventproto._machine import End
@@ -37,7 +38,6 @@ from eventproto.websub._requests import (
     PublishRequest,
     SubscriptionRequest,
     parse_hub_request,
-    refusal,
 )
 from eventproto.websub._retrying import RetryingMachine
 from eventproto.websub._signature import METHODS, Method

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from typing_extensions import override
 
+from eventproto._call import refusal
 from eventproto._errors import LocalProtocolError, RemoteProtocolError
 from eventproto._event import Message
 from eventproto._machine import End
@@ -15,7 +16,7 @@ from eventproto._retry import Entropy, Schedule, Steps
 from eventproto.http import Call, Headers, Request, Response
 from eventproto.websub._callbacks import Content, hub_links
 from eventproto.websub._events import Published, PublishFailed
-from eventproto.websub._requests import publish_request, refusal
+from eventproto.websub._requests import publish_request
 from eventproto.websub._retrying import RetryingMachine
 from eventproto.websub._urls import checked_url
 

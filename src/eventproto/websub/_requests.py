@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from eventproto._errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from eventproto._value import value
-from eventproto.http import Headers, MediaType, Request, Response
+from eventproto.http import Headers, MediaType, Request
 from eventproto.websub._limits import Limits
 from eventproto.websub._urls import checked_url
 
@@ -24,7 +24,6 @@ __all__ = [
     "parse_hub_request",
     "parse_lease",
     "publish_request",
-    "refusal",
     "subscription_request",
 ]
 
@@ -149,14 +148,6 @@ def parse_hub_request(
         )
     except LocalProtocolError as error:
         raise RemoteProtocolError(str(error), code=400) from None
-
-
-def refusal(error: RemoteProtocolError, *, allow: str) -> Response:
-    """The answer to a request that was none: plain text, for developers (5.1.2)."""
-    response = Response.of_text(error.code, str(error))
-    if error.code == 405:
-        return Response(405, response.headers + {"Allow": allow}, response.body)
-    return response
 
 
 def parse_lease(text: str) -> int | None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable
-from typing import Any, Final, TypeAlias, cast
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from typing_extensions import override
 
-from eventproto._answer import Accept, Refuse
-from eventproto._call import CallMachine
+from eventproto._answer import Accept, AnsweringMachine, Refuse
+from eventproto._call import refusal
 from eventproto._errors import (
-    ClosedError,
     LimitExceeded,
     LocalProtocolError,
     RemoteProtocolError,
@@ -27,7 +26,6 @@ from eventproto.websub._commands import Subscribe, Unsubscribe
 from eventproto.websub._deliveries import read_content
 from eventproto.websub._events import ContentRejected
 from eventproto.websub._limits import Limits
-from eventproto.websub._requests import refusal
 from eventproto.websub._signature import METHODS, Method
 from eventproto.websub._states import Phase, State
 from eventproto.websub._subscription import Step, Subscription
@@ -37,10 +35,8 @@ __all__ = ["Subscriber"]
 
 _Command: TypeAlias = Subscribe | Unsubscribe | Accept | Refuse | End
 
-_LATER: Final = Response.of_text(503, "try again later")
 
-
-class Subscriber(CallMachine[_Command]):
+class Subscriber(AnsweringMachine[_Command]):
     """Follows resources through their hubs, any number at a time.
 
     For each `Subscribe` it fetches the resource, finds hubs and topic, and asks one hub after the
@@ -83,7 +79,7 @@ class Subscriber(CallMachine[_Command]):
         entropy: Entropy = os.urandom,
         limits: Limits = Limits(),
     ) -> None:
-        super().__init__()
+        super().__init__(unanswered=limits.unanswered, answer_time=limits.answer_time)
         prefix = checked_url(callback_prefix, "callback_prefix")
         if not prefix.endswith("/") or "?" in prefix:  # callbacks are told apart by their path
             msg = f"callback_prefix must end with / and have no query, got {prefix!r}"
@@ -105,7 +101,6 @@ class Subscriber(CallMachine[_Command]):
         self._limits = limits
         self._subscriptions: dict[str, Subscription] = {}  # by the last part of the callback
         self._keys: dict[str, str] = {}  # of those that have not ended, by name
-        self._unanswered: set[Hashable] = set()
 
     # What the application asks for.
 
@@ -116,17 +111,8 @@ class Subscriber(CallMachine[_Command]):
                 self._subscribe(command)
             case Unsubscribe(name):
                 self._unsubscribe(name)
-            case Accept():
-                self._settle(command.token, Response(204))
-            case Refuse():
-                self._settle(command.token, Response.of_text(command.status, command.reason))
-            case End():
-                for token in tuple(self._unanswered):
-                    self._settle(token, _LATER)
-                self._close()
             case _:
-                msg = f"a subscriber takes no {type(command).__name__}"
-                raise LocalProtocolError(msg)
+                super()._on_send(command)
 
     def _subscribe(self, wanted: Subscribe) -> None:
         if wanted.name in self._keys:
@@ -157,23 +143,15 @@ class Subscriber(CallMachine[_Command]):
             raise LocalProtocolError(msg)
         self._take(key, subscription.unwanted(self._now))
 
-    def _settle(self, token: Hashable, response: Response) -> None:
-        if token not in self._unanswered:
-            msg = f"nobody waits for an answer under {token!r}: it was given, or it is too late"
-            raise ClosedError(msg)
-        self._unanswered.remove(token)
-        self._timers.stop(("answer", token))
-        self._answer(token, response)
-
     # What time brings.
 
     @override
     def _on_timeout(self, timer: Hashable) -> None:
-        kind, name = cast("tuple[str, Any]", timer)
-        if kind == "answer":
-            self._settle(name, _LATER)
-        else:
-            self._take(name, self._subscriptions[name].due(self._now))
+        match timer:
+            case ("lease", str(key)):
+                self._take(key, self._subscriptions[key].due(self._now))
+            case _:
+                super()._on_timeout(timer)
 
     # What the hubs say.
 
@@ -227,13 +205,10 @@ class Subscriber(CallMachine[_Command]):
         except VerificationError as error:
             self._note(ContentRejected(subscription.wanted.name, error))
             raise
-        # What was answered in the application's place has still not been taken by it.
-        if max(len(self._unanswered), len(self._events)) >= self._limits.unanswered:
+        if self._is_behind:
             msg = f"{self._limits.unanswered} contents are waiting for the application already"
             raise LimitExceeded(msg, code=503, limit="unanswered")
-        self._unanswered.add(call.token)
-        self._timers.set(("answer", call.token), self._now + self._limits.answer_time)
-        self._events.append(content)
+        self._ask(call, content)
 
     def _asked(self, key: str, subscription: Subscription, request: Request) -> Response:
         intent = parse_intent(request)
