@@ -308,3 +308,28 @@ async def test_several_tasks_may_take_events(runtime: ModuleType) -> None:
             tasks.cancel_scope.cancel()
 
     assert sorted(event.data for event in taken) == [b"%d" % number for number in range(10)]
+
+
+async def test_who_waits_may_be_cancelled_by_who_takes(runtime: ModuleType) -> None:
+    """What one read has brought has woken both; the second event is there for the next one."""
+    async with peer(echo) as url, runtime.connect(Framed(), url) as connection:
+        await connection.send(b"one")
+        await connection.send(b"two")
+        scope = anyio.CancelScope()
+        taken: list[Any] = []
+
+        async def take_and_cancel() -> None:
+            taken.append(await connection.next_event())
+            scope.cancel()
+
+        async def take() -> None:
+            with scope:
+                taken.append(await connection.next_event())
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(take_and_cancel)
+            tasks.start_soon(take)
+        while len(taken) < 2:
+            taken.append(await connection.next_event())
+
+    assert sorted(event.data for event in taken) == [b"one", b"two"]

@@ -47,7 +47,7 @@ class StreamConnection(asyncio.BufferedProtocol, StreamSession[CommandT]):
         self._wake_at = math.inf  # when that fires
         # Who waits for an event, for a step, and for the peer.
         self._takers: list[Turn] = []
-        self._turn = Turn(self._loop, self._takers)  # the only one, most of the time
+        self._turn = Turn(self._loop, self._takers)  # the newest, and most often the only one
         self._waiters: list[asyncio.Future[None]] = []
         self._listener: asyncio.Future[None] | None = None
         self._buffer = _buffers.buffer
@@ -172,7 +172,7 @@ class StreamConnection(asyncio.BufferedProtocol, StreamSession[CommandT]):
                 if not waiter.done():
                     waiter.set_result(None)
         if moved and self._takers and backlog:
-            self._wake_takers(self._now())  # output was in the way
+            self._wake_takers_soon()  # output was in the way
 
     @override
     def _step_soon(self) -> None:
@@ -242,7 +242,7 @@ class StreamConnection(asyncio.BufferedProtocol, StreamSession[CommandT]):
     def _wait_for_event(self) -> Turn:
         turn = self._turn
         if turn.taken:
-            turn = Turn(self._loop, self._takers)
+            turn = self._turn = Turn(self._loop, self._takers)
         turn.taken = True
         self._takers.append(turn)
         return turn
@@ -252,17 +252,21 @@ class StreamConnection(asyncio.BufferedProtocol, StreamSession[CommandT]):
         return asyncio.Event()
 
     def _wake_takers(self, now: float) -> None:
-        takers = self._takers
-        at_once = asyncio.current_task(self._loop) is None
+        """Go on with who waits for an event, within the callback that has brought it."""
+        if asyncio.current_task(self._loop) is not None:
+            self._wake_takers_soon()
+            return
         # What they say before they wait again leaves in the step that follows.
-        due, self._due, self._due_since = self._due, at_once or self._due, now
-        for _ in range(len(takers)):  # and not those who come again
-            taker = takers.pop(0)
-            if at_once:
+        due, self._due, self._due_since = self._due, True, now
+        try:
+            for taker in self._takers.copy():  # and not those who come again
                 taker.come()
-            else:
-                taker.come_soon()
-        self._due = due
+        finally:
+            self._due = due
+
+    def _wake_takers_soon(self) -> None:
+        for taker in self._takers.copy():
+            taker.come_soon()
 
 
 class _Buffers(threading.local):

@@ -18,9 +18,13 @@ class Turn:
     which costs more than most messages do. `come` goes on with it right there, in what the loop
     is doing already.
 
+    What a task does until it waits again, it does within `come`. So only a callback of the event
+    loop may call that: no two tasks of a loop can run within each other, and whoever is in the
+    midst of something must not find that another one was there too.
+
     Args:
         loop: That of the task.
-        line: Those who wait, from which it takes itself if the task is cancelled.
+        line: Those who wait. Whoever has the task wait adds it, and it leaves by itself.
 
     Attributes:
         taken: Whether somebody waits for it, or is about to.
@@ -41,7 +45,7 @@ class Turn:
         self._line = line
         self._callback: Callable[[Turn], object] | None = None
         self._context: Context
-        self._cancelled: asyncio.CancelledError | None = None
+        self._cancelled: tuple[object, ...] | None = None  # what the CancelledError says
         self._asyncio_future_blocking = False
         self.taken = False
 
@@ -50,14 +54,16 @@ class Turn:
         yield self
 
     def come(self) -> None:
-        """Go on with the task; nothing but a callback of the event loop may call this."""
+        """Leave the line, and go on with the task if it still waits."""
+        self._leave()
         callback, self._callback = self._callback, None
         self.taken = self._cancelled is not None
         if callback is not None:
             self._context.run(callback, self)
 
     def come_soon(self) -> None:
-        """Have the event loop go on with the task."""
+        """Leave the line, and have the event loop go on with the task."""
+        self._leave()
         self._loop.call_soon(self.come)
 
     # The task calls these.
@@ -74,9 +80,7 @@ class Turn:
         """See `asyncio.Future`."""
         if self._callback is None or self._cancelled is not None:
             return False
-        self._cancelled = asyncio.CancelledError() if msg is None else asyncio.CancelledError(msg)
-        if self in self._line:
-            self._line.remove(self)
+        self._cancelled = () if msg is None else (msg,)
         self.come_soon()
         return True
 
@@ -87,4 +91,8 @@ class Turn:
     def result(self) -> None:
         """See `asyncio.Future`."""
         if self._cancelled is not None:
-            raise self._cancelled
+            raise asyncio.CancelledError(*self._cancelled)
+
+    def _leave(self) -> None:
+        if self in self._line:
+            self._line.remove(self)
