@@ -267,6 +267,7 @@ _IGNORED: Final = (
     ("User-Agent", "caf\udce9"),
 )
 _KEY: Final = "dGhlIHNhbXBsZSBub25jZQ=="
+MALFORMED_EXTENSIONS: Final = ("a;", "a b", 'a; b="', 'a; b="c d"', 'a; b=""', "a; b=c=d", "(x)")
 _REFUSED: Final[tuple[tuple[str, tuple[str, ...], int], ...]] = (
     ("method", ("POST", "HEAD", "PUT", "get"), 405),
     ("Upgrade", (), 426),
@@ -290,6 +291,7 @@ _REFUSED: Final[tuple[tuple[str, tuple[str, ...], int], ...]] = (
     ("Sec-WebSocket-Protocol", ("a", "b", "a"), 400),
     ("Sec-WebSocket-Protocol", ("a b",), 400),
     ("Sec-WebSocket-Protocol", ('"a"',), 400),
+    *(("Sec-WebSocket-Extensions", (text,), 400) for text in MALFORMED_EXTENSIONS),
 )
 _REJECTED: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("status", ()),
@@ -302,7 +304,7 @@ _REJECTED: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("Sec-WebSocket-Accept", ("",)),
     ("Sec-WebSocket-Accept", ("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")),
     ("Sec-WebSocket-Accept", ("AAAAAAAAAAAAAAAAAAAAAAAAAAA=",)),
-    ("Sec-WebSocket-Extensions", ("permessage-deflate",)),
+    *(("Sec-WebSocket-Extensions", (text,)) for text in ("x-mux", *MALFORMED_EXTENSIONS)),
     ("Sec-WebSocket-Protocol", ("unheard-of",)),
     ("Sec-WebSocket-Protocol", ("",)),
 )
