@@ -9,10 +9,10 @@ from typing import Final, cast, overload
 from typing_extensions import override
 
 from eventproto._errors import LocalProtocolError
+from eventproto.http._grammar import is_token
 
 __all__ = ["Headers"]
 
-_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 # No control character but tab, and of the surrogates only those that stand for a byte.
 _VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udc7f\udd00-\udfff]*").fullmatch
 # Up to a comma outside of quoted strings; one that nothing closes goes on to the end of the text.
@@ -137,7 +137,7 @@ class Headers:
 
 
 def _checked(name: str, text: str) -> tuple[str, str]:
-    if _NAME(name) is None:
+    if is_token(name) is None:
         msg = f"a header name is a token (RFC 9110, 5.6.2), got {name!r}"
         raise LocalProtocolError(msg)
     stripped = text.strip(" \t")

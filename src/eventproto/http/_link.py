@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 
 from eventproto._errors import LocalProtocolError
 from eventproto._value import EMPTY, FrozenMapping, value
+from eventproto.http._grammar import is_url
 from eventproto.http._headers import Headers
 from eventproto.http._parameters import parse_parameters
 
@@ -18,7 +19,6 @@ __all__ = ["Link", "format_link", "parse_links"]
 _BETWEEN: Final = re.compile(r"[ \t,]*")
 # To the comma behind this member of the list; quoted strings may hold some that do not count.
 _REST: Final = re.compile(r'(?:[^",]+|"(?:[^"\\]|\\.)*"?)*')
-_URL: Final = re.compile(r"[!#-;=?-\[\]^-~]+").fullmatch
 _RELATIONS: Final = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*").fullmatch
 
 
@@ -63,7 +63,7 @@ def format_link(url: str, rel: str) -> str:
     Raises:
         LocalProtocolError: A character that would end the target or the relation types early.
     """
-    if _URL(url) is None or _RELATIONS(rel) is None:
+    if is_url(url) is None or _RELATIONS(rel) is None:
         msg = f"a link needs a percent-encoded URL and relation types, got {url!r} and {rel!r}"
         raise LocalProtocolError(msg)
     return f'<{url}>; rel="{rel}"'

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Final, TypeAlias
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from eventproto._errors import LocalProtocolError
 from eventproto._value import value
+from eventproto.http._grammar import is_token, is_url
 from eventproto.http._headers import Headers
 
 __all__ = ["Admit", "Request", "Response"]
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
-# What may stand in a URL as it goes on the wire; anything else must be percent-encoded first.
-# Browsers send ^`{|} in queries as they are, which RFC 3986 does not allow.
-_URL: Final = re.compile(r"[!#-;=?-\[\]^-~]+").fullmatch
 _PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _NO_HEADERS: Final = Headers()
 # The ones of RFC 9110, and those that event streams are asked for with: RFC 3253, RFC 5323, and
@@ -47,7 +43,7 @@ class Request:
     body: bytes = b""
 
     def __post_init__(self) -> None:
-        if _TOKEN(self.method) is None:
+        if is_token(self.method) is None:
             msg = f"a method is a token (RFC 9110, 9.1), got {self.method!r}"
             raise LocalProtocolError(msg)
         _check_url(self.url)
@@ -165,7 +161,7 @@ def _check_url(url: str) -> None:
     except ValueError as error:
         msg = f"{url!r} is no URL: {error}"
         raise LocalProtocolError(msg) from error
-    if parts.scheme not in _PORTS or not parts.hostname or _URL(url) is None or port == 0:
+    if parts.scheme not in _PORTS or not parts.hostname or is_url(url) is None or port == 0:
         msg = f"a URL must be absolute, with http, https, ws or wss, in ASCII; got {url!r}"
         raise LocalProtocolError(msg)
 

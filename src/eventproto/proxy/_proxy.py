@@ -14,6 +14,7 @@ from eventproto._address import AddressPolicy
 from eventproto._errors import LocalProtocolError
 from eventproto._value import value
 from eventproto.http import Headers, Limits
+from eventproto.http._grammar import is_url
 from eventproto.proxy._http import HttpTunnel
 from eventproto.proxy._socks import SocksTunnel
 from eventproto.proxy._tunnel import Tunnel
@@ -46,7 +47,8 @@ class Proxy:
             bare = parts.path in {"", "/"} and not parts.query and not parts.fragment
         except ValueError:
             fine = bare = False
-        if not (fine and bare and _URL(self.url)):
+        # urlsplit() drops some of what is not legal unseen.
+        if not (fine and bare and is_url(self.url)):
             msg = f"a proxy is a scheme of {', '.join(_PORTS)}, a host and a port, got {self!r}"
             raise LocalProtocolError(msg)
         if self.headers and not self.scheme.startswith("http"):
@@ -143,8 +145,6 @@ class Proxy:
 
 
 _PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
-# What may stand in a URL as it goes on the wire; urlsplit() drops some of the rest unseen.
-_URL: Final = re.compile(r"[!#-;=?-\[\]^-~]+").fullmatch
 _USER: Final = re.compile(r"^([^/]*//)?.*@", re.DOTALL).sub
 # The last label of a name that resolvers may read as an IPv4 address, as browsers do.
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE).fullmatch

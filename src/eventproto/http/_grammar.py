@@ -1,0 +1,17 @@
+"""What several fields of HTTP are made of (RFC 9110, 5.6; RFC 3986)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["is_token", "is_url"]
+
+is_token: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+"""Matches a token: the name of a method, a header, a parameter."""
+
+is_url: Final = re.compile(r"[!#-;=?-\[\]^-~]+").fullmatch
+"""Matches what has no character that must be percent-encoded before it goes on the wire.
+
+Browsers send some in queries as they are that RFC 3986 does not allow: ^`{|}.
+"""

@@ -1,0 +1,25 @@
+"""Tokens, and the characters of URLs."""
+
+from __future__ import annotations
+
+import string
+
+from eventproto.http._grammar import is_token, is_url
+
+ASCII = [chr(code) for code in range(128)]
+OTHERS = ["", "\x80", "\u00e9", "\u0660", "\u212a", "\udc80", "a b", "a\n"]
+
+
+def test_tokens() -> None:
+    """RFC 9110, 5.6.2: any visible character but the delimiters."""
+    visible = set(string.digits + string.ascii_letters + string.punctuation)
+    assert {each for each in ASCII if is_token(each)} == visible - set('"(),/:;<=>?@[\\]{}')
+    assert not any(is_token(each) for each in OTHERS)
+
+
+def test_urls() -> None:
+    """RFC 3986, 2; and what browsers do not encode in a query."""
+    unreserved = string.ascii_letters + string.digits + "-._~"
+    legal = set(unreserved + ":/?#[]@" + "!$&'()*+,;=" + "%" + "^`{|}")
+    assert {each for each in ASCII if is_url(each)} == legal
+    assert not any(is_url(each) for each in OTHERS)
