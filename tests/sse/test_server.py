@@ -165,6 +165,15 @@ def test_an_event_that_is_encoded_already() -> None:
     assert [written(stream) for stream in streams] == [[event.data]] * 3
 
 
+def test_what_belongs_together_leaves_together() -> None:
+    """Encoded or not; and none of it does if a part of it cannot."""
+    stream = started()
+    with pytest.raises(LocalProtocolError):
+        stream.send((Comment("a"), Comment("\n")), 0)
+    stream.send((Comment("b"), Encoded.of(ServerSentEvent("c")), RetryChanged(5)), 0)
+    assert written(stream) == [b": b\ndata: c\n\nretry: 5\n"]
+
+
 def test_a_gap_that_the_application_knows_of() -> None:
     """Is said where it is."""
     stream = started(last_event_id="7")
