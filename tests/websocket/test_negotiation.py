@@ -10,6 +10,7 @@ import wsproto.events as theirs
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.client import ClientProtocol
+from websockets.exceptions import NegotiationError
 from websockets.extensions.permessage_deflate import (
     ClientPerMessageDeflateFactory,
     ServerPerMessageDeflateFactory,
@@ -54,6 +55,27 @@ def wishes(**further: Any) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+def ask_websockets(machine: ServerConnection, **wished: Any) -> ClientProtocol:
+    """Let a client of websockets ask us, and read what we answer."""
+    factory = ClientPerMessageDeflateFactory(**wished)
+    other = ClientProtocol(parse_uri(URL), extensions=[factory], max_size=None)
+    other.send_request(other.connect())
+    other.receive_data(feed(machine, other.data_to_send()).output)
+    return other
+
+
+def answer_with_websockets(machine: ClientConnection, **wished: Any) -> ServerProtocol:
+    """Let a server of websockets answer us, and read that; the connection opens."""
+    factory = ServerPerMessageDeflateFactory(**wished)
+    other = ServerProtocol(extensions=[factory], max_size=None)
+    other.receive_data(feed(machine, []).output)
+    (request,) = other.events_received()
+    other.send_response(other.accept(request))  # type: ignore[arg-type]
+    (opened,) = feed(machine, other.data_to_send()).events
+    assert isinstance(opened, Opened)
+    return other
+
+
 def heard(machine: Machine, data: bytes = b"") -> list[Event]:
     return [event for event in feed(machine, [data]).events if not isinstance(event, Opened)]
 
@@ -84,11 +106,7 @@ def talk_to_websockets(machine: Machine, other: Protocol) -> None:
 def test_a_client_of_websockets(deflate: Deflate, wished: dict[str, Any]) -> None:
     """Takes whatever our server answers to its offer."""  # WebSocket P8, P13
     machine = ServerConnection(compression=deflate)
-    other = ClientProtocol(
-        parse_uri(URL), extensions=[ClientPerMessageDeflateFactory(**wished)], max_size=None
-    )
-    other.send_request(other.connect())
-    other.receive_data(feed(machine, other.data_to_send()).output)
+    other = ask_websockets(machine, **wished)
     assert other.handshake_exc is None
     other.events_received()
     assert [extension.name for extension in other.extensions] == ["permessage-deflate"]
@@ -99,14 +117,19 @@ def test_a_client_of_websockets(deflate: Deflate, wished: dict[str, Any]) -> Non
 def test_a_server_of_websockets(deflate: Deflate, wished: dict[str, Any]) -> None:
     """Answers our offer by something that our client takes."""  # WebSocket P12, P13
     machine = ClientConnection(URL, compression=deflate)
-    other = ServerProtocol(extensions=[ServerPerMessageDeflateFactory(**wished)], max_size=None)
-    other.receive_data(feed(machine, []).output)
-    (request,) = other.events_received()
-    other.send_response(other.accept(request))  # type: ignore[arg-type]
-    (opened,) = feed(machine, other.data_to_send()).events
-    assert isinstance(opened, Opened)
+    other = answer_with_websockets(machine, **wished)
     assert [extension.name for extension in other.extensions] == ["permessage-deflate"]
     talk_to_websockets(machine, other)
+
+
+def test_8_bits_are_too_few_for_websockets() -> None:
+    """RFC 7692, 7.1.2: they are the least. zlib has no such window, so who uses it cannot agree."""
+    small = Deflate(peer_window_bits=8)
+    assert not answer_with_websockets(ClientConnection(URL, compression=small)).extensions
+    refusal = ask_websockets(ServerConnection(compression=small)).handshake_exc
+    assert isinstance(refusal, NegotiationError)
+    other = ask_websockets(ServerConnection(compression=Deflate(window_bits=8)))
+    assert other.extensions
 
 
 # wsproto.

@@ -43,7 +43,9 @@ class Deflate:
             compresses nearly as well as 15 if messages are smaller than 4 KiB.
         context_takeover: Whether what this side has sent before helps to compress what it sends
             next. `False` is `server_no_context_takeover` or `client_no_context_takeover`.
-        peer_window_bits: The LZ77 window of what the peer sends, at most.
+        peer_window_bits: The LZ77 window of what the peer sends, at most. zlib cannot compress
+            with 8. A server that uses it then declines compression; a client that does, refuses
+            the whole connection. With 9, all of them agree.
         peer_context_takeover: Whether the peer may use what it has sent before.
         level: How hard zlib tries, 0 to 9.
         memory_level: How much memory zlib tries it with, 1 to 9.
