@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from types import ModuleType
 from typing import Any
 
@@ -13,39 +11,17 @@ import anyio.lowlevel
 import pytest
 
 from eventproto import (
-    Backoff,
-    ClosedError,
-    LocalProtocolError,
     Message,
-    Overflow,
-    RemoteProtocolError,
 )
 from eventproto.bridge import Carriage, from_websocket
 from eventproto.engine import MemoryEngine, Retention, StoreUnavailable
-from eventproto.http import Headers, Request, Response
-from eventproto.site import LogSocket, LogStream, Site, WebSocket
+from eventproto.http import Request
+from eventproto.site import LogSocket, LogStream, Site
 from eventproto.sse import Gap
-from eventproto.websocket import Binary, Close, Deflate, Limits, Reconnection, Text
+from eventproto.websocket import Close, Deflate, Text
+from tests.drivers.log_sockets import SOON, ids_of, serving, take
 from tests.drivers.log_streams import Store, ids, publish
 from tests.drivers.stream_client import eventually, follow
-
-SOON = Reconnection(backoff=Backoff(initial=0.01, ceiling=0.02))
-
-
-@asynccontextmanager
-async def serving(runtime: ModuleType, endpoint: LogSocket) -> AsyncGenerator[tuple[str, Any]]:
-    """A server of one endpoint: its URL, and the server."""
-    async with runtime.serve(Site({"/": endpoint})) as server:
-        yield f"ws://127.0.0.1:{server.port}/", server
-
-
-async def take(messages: Any, count: int) -> list[Message]:
-    with anyio.fail_after(20):
-        return [await anext(messages) for _ in range(count)]
-
-
-def ids_of(messages: list[Message]) -> list[str | None]:
-    return [message.id for message in messages]
 
 
 async def is_followed(server: Any) -> None:
@@ -287,174 +263,3 @@ async def test_a_store_that_fails(runtime: ModuleType, caplog: pytest.LogCapture
             assert ids_of(await take(messages, 191)) == ids(10, 200)
         await eventually(lambda: not server._feeds._readers)
     assert "/ breaks off: it is away" in caplog.text
-
-
-BIG = 100_000
-
-
-@asynccontextmanager
-async def slow_client(
-    runtime: ModuleType, log: Any, **options: Any
-) -> AsyncGenerator[tuple[str, Any]]:
-    """A client that has read its place, and then nothing of 200 large messages."""
-    limits = Limits(output_count=16, output_size=16 * 2 * BIG, message_size=2 * BIG)
-    async with (
-        serving(runtime, LogSocket(log, "a", limits=limits, **options)) as (url, _),
-        runtime.connect_websocket(url, limits=limits) as socket,
-    ):
-        assert (await anext(socket)).json()["type"] == "place"
-        for number in range(200):
-            message = Message.of_text("x" * BIG, id=f"id-{number}", type="t")
-            await log.append("a", message)
-            await anyio.lowlevel.checkpoint()
-        await anyio.wait_all_tasks_blocked()
-        yield url, socket
-
-
-async def test_a_slow_client_is_disconnected_and_loses_nothing(runtime: ModuleType) -> None:
-    """It is told 1013, and comes back with the last place that it has."""
-    log = MemoryEngine().log
-    async with slow_client(runtime, log) as (url, socket):
-        got = [message.json() async for message in socket]
-        assert socket.close_received.code == 1013
-        assert 0 < len(got) < 200
-        limits = Limits(message_size=2 * BIG)
-        connector = runtime.connect_websocket(url, limits=limits)
-        async with connector.following(got[-1]["lasteventid"]) as messages:
-            rest = await take(messages, 200 - len(got))
-        assert [each["id"] for each in got] + ids_of(rest) == ids(0, 199)
-
-
-async def test_a_slow_client_gets_the_newest_of_each_key(runtime: ModuleType) -> None:
-    """Nothing that it sees is out of date, and it need not come back."""
-    log = MemoryEngine().log
-    async with slow_client(runtime, log, overflow=Overflow.COALESCE) as (_, socket):
-        got = []
-        while "id-199" not in got:
-            got.append((await anext(socket)).json()["id"])
-        assert len(got) < 200
-        assert got == sorted(set(got), key=lambda each: int(each[3:]))
-
-
-async def test_history_waits_for_a_slow_client(runtime: ModuleType) -> None:
-    """It is not what overflows: it is read no faster than the client reads."""
-    store = Store()
-    for number in range(200):
-        await store.append("a", Message.of_text("x" * BIG, id=f"id-{number}"))
-    limits = Limits(output_count=4, output_size=1000)
-    async with (
-        serving(runtime, LogSocket(store, "a", limits=limits, replay=True)) as (url, _),
-        runtime.connect_websocket(url) as socket,
-    ):
-        await anyio.sleep(0.1)
-        assert store.reads < 5
-        got = [(await anext(socket)).json()["id"] for _ in range(200)]
-        assert got == ids(0, 199)
-
-
-async def test_the_end_of_the_server(runtime: ModuleType, count_tasks: Callable[[], int]) -> None:
-    """Everybody is told 1001, and nothing is left behind."""
-    log = MemoryEngine().log
-    await publish(log, 1, 2)
-    before = count_tasks()
-    codes: list[int] = []
-    async with anyio.create_task_group() as tasks:
-
-        async def read(url: str, *, task_status: Any) -> None:
-            async with runtime.connect_websocket(url) as socket:
-                assert (await anext(socket)).json()["id"] == "id-1"
-                task_status.started()
-                assert [message.json()["id"] async for message in socket] == ["id-2"]
-                codes.append(socket.close_received.code)
-
-        async with serving(runtime, LogSocket(log, "a", replay=True)) as (url, _):
-            for _ in range(3):
-                await tasks.start(read, url)
-    assert codes == [1001] * 3
-    await eventually(lambda: count_tasks() == before)
-
-
-async def test_a_client_that_went_is_forgotten(
-    runtime: ModuleType, count_tasks: Callable[[], int]
-) -> None:
-    """No task, and nobody reads for nobody; also while it catches up."""
-    store = Store()
-    await publish(store, 1)
-    async with serving(runtime, LogSocket(store, ["a", "b"])) as (url, server):
-        before = count_tasks()
-        for last in ("", "?last_event_id=unknown"):
-            async with AsyncExitStack() as stack:
-                for _ in range(3):
-                    await stack.enter_async_context(runtime.connect_websocket(url + last))
-            await eventually(lambda: not server._connections and not server._feeds._readers)
-            await eventually(lambda: count_tasks() == before)
-            assert store.hints == []
-
-
-async def test_a_place_that_no_header_brings(runtime: ModuleType) -> None:
-    """It is refused before anybody connects."""
-    with pytest.raises(LocalProtocolError):
-        async with runtime.connect_websocket("ws://127.0.0.1:1/").following("a\nb"):
-            pass
-
-
-async def test_a_place_is_told_wherever_it_leads(runtime: ModuleType) -> None:
-    """Also to another origin, which is not told what the application's headers say."""
-    log = MemoryEngine().log
-    await publish(log, 1, 2)
-    asked: list[Request] = []
-
-    def redirect(request: Request) -> Response | None:
-        asked.append(request)
-        if "localhost" in request.url:
-            return None
-        there = request.url.replace("127.0.0.1", "localhost").replace("http", "ws")
-        return Response(307, Headers({"Location": there}))
-
-    async with serving(runtime, LogSocket(log, "a", admit=redirect)) as (url, _):
-        connector = runtime.connect_websocket(
-            url, headers=Headers({"Cookie": "x"}), subprotocols=["cloudevents.json", "other"]
-        )
-        async with connector.following("id-1") as messages:
-            assert ids_of(await take(messages, 1)) == ["id-2"]
-    assert [request.headers.get("Last-Event-ID") for request in asked] == ["id-1"] * 2
-    assert [request.headers.get("Cookie") for request in asked] == ["x", None]
-    offered = {request.headers["Sec-WebSocket-Protocol"] for request in asked}
-    assert offered == {"cloudevents.json, other"}
-
-
-async def test_following_what_is_no_log_socket(runtime: ModuleType) -> None:
-    """The server is told, and the application."""
-    codes: list[int] = []
-
-    async def talk(session: Any, request: Request) -> None:
-        with suppress(ClosedError):
-            await session.send(b"nonsense")
-        async for _ in session:
-            pass
-        codes.append(session.close_received.code)
-
-    async with (
-        runtime.serve(Site({"/": WebSocket(talk)})) as server,
-        runtime.connect_websocket(f"ws://127.0.0.1:{server.port}/").following() as messages,
-    ):
-        with pytest.raises(RemoteProtocolError, match="JSON") as raised:
-            await anext(messages)
-    assert raised.value.code == 1007
-    assert codes == [1007]
-
-
-async def test_binary_is_read_as_well(runtime: ModuleType) -> None:
-    """The binding leaves it open which kind of message an event is in."""
-
-    async def talk(session: Any, request: Request) -> None:
-        event = b'{"specversion":"1.0","type":"t","id":"1","source":"/","data":"x"}'
-        await session.send(Binary(event))
-
-    async with (
-        runtime.serve(Site({"/": WebSocket(talk)})) as server,
-        runtime.connect_websocket(f"ws://127.0.0.1:{server.port}/").following("7") as messages,
-    ):
-        message = await anext(messages)
-        assert (message.type, message.id) == ("t", "1")
-        assert messages.last_event_id == "7"  # it says nothing of a place

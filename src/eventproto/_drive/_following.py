@@ -47,12 +47,17 @@ class Following(AsyncIterator[Message]):
     was taken; any other error is raised.
 
     Attributes:
-        websocket: The connection at the moment, if there is one: to talk with a handler of the
-            endpoint. What is said on one that is lost is lost.
+        websocket: The newest connection, to talk with a handler of the endpoint: what is sent on
+            one that was lost is lost, or raises `ClosedError`.
     """
 
-    def __init__(self, connections: AsyncIterator[WebSocketSession], place: Place) -> None:
-        self.websocket: WebSocketSession | None = None
+    def __init__(
+        self,
+        websocket: WebSocketSession,
+        connections: AsyncIterator[WebSocketSession],
+        place: Place,
+    ) -> None:
+        self.websocket = websocket
         self._connections = connections
         self._place = place
 
@@ -63,30 +68,30 @@ class Following(AsyncIterator[Message]):
 
     @override
     async def __anext__(self) -> Message:
-        """Wait for the next message, and connect for it if need be.
+        """Wait for the next message, and for another connection if need be.
 
         Raises:
-            OSError, EventprotoError: Why there is no connection, if that is not worth another
+            OSError, EventprotoError: Why there is no other connection, if that is not worth another
                 attempt.
             RemoteProtocolError: The server has said what is no CloudEvent.
         """
         while True:
-            if self.websocket is None:
+            try:
+                carried = await anext(self.websocket)
+            except StopAsyncIteration:
                 self.websocket = await anext(self._connections)
-            with suppress(StopAsyncIteration):
-                message = self._read(await anext(self.websocket), self.websocket)
+            else:
+                message = self._read(carried)
                 if message.type != _PLACE:
                     return message
-                continue
-            self.websocket = None
 
-    def _read(self, carried: Message, websocket: WebSocketSession) -> Message:
+    def _read(self, carried: Message) -> Message:
         try:
             message = from_json(carried.data)
         except RemoteProtocolError as error:
             code = CloseCode.INVALID_FRAME_PAYLOAD_DATA
             with suppress(ClosedError):
-                websocket.post(Close(code))
+                self.websocket.post(Close(code))
             raise RemoteProtocolError(str(error), code=code) from error
         self._place.last_event_id = message.extensions.get("lasteventid", self.last_event_id)
         return message

@@ -123,6 +123,7 @@ class WebSocketConnector:
                     ...
 
         Each connection goes on where the one before it was, so that nothing is lost or repeated.
+        The first one is there when the block begins.
 
         Args:
             last_event_id: Where to begin: `Following.last_event_id` of another day.
@@ -130,11 +131,14 @@ class WebSocketConnector:
 
         Raises:
             LocalProtocolError: No header can bring this id to the server.
+            OSError, EventprotoError: Why there is no connection, if that is not worth another
+                attempt.
         """
         place = Place(last_event_id)
         async with self._runtime.contexts() as contexts:
             opened = partial(self._opened, place)
-            yield Following(Connections(self._runtime, opened, contexts, reconnection), place)
+            connections = Connections(self._runtime, opened, contexts, reconnection)
+            yield Following(await anext(connections), connections, place)
 
     @asynccontextmanager
     async def _opened(self, place: Place | None = None) -> AsyncGenerator[StreamSession[Any]]:
