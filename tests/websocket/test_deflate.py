@@ -302,11 +302,23 @@ def test_much_of_little_is_allowed_now_and_then() -> None:
         assert receiver.decompress(wire, now, fin=True) == bytes(100_000)
 
 
+def test_last_blocks_are_allowed_where_they_end_a_message() -> None:
+    """Or another piece of one. In great numbers, they are no more than work."""
+    receiver = decompressor(message_size=100_000)
+    for _ in range(1000):
+        assert seen("f3 48 cd c9 c9 07 00 00", receiver) == HELLO
+        assert seen("03 00 00", receiver) == b""  # the shortest of all
+    with pytest.raises(LimitExceeded, match="more than 200") as caught:
+        receiver.decompress(b"\x03\x00" * 1000, 0, fin=False)
+    assert (caught.value.code, caught.value.limit) == (1008, "inflation_ratio")
+
+
 def test_there_may_be_no_bound() -> None:
     """Or one that zlib could not be told."""
     wire = Compressor(Deflate()).compress(bytes(10_000))
     for receiver in (decompressor(inflation_ratio=math.inf), decompressor(message_size=2**63)):
         assert receiver.decompress(b"", 0, fin=False) == b""
+        assert receiver.decompress(b"\x03\x00" * 10_000, 0, fin=False) == b""
         assert receiver.decompress(wire, 0, fin=True) == bytes(10_000)
 
 

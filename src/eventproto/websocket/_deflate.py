@@ -86,6 +86,8 @@ _LAST_BLOCK: Final = b"\x03\x00"  # an empty one that says that it is the last
 # zlib copies what is behind a block that says that it is the last. After the first one of those,
 # it is given no more than so much at a time, or many of them would cost square time.
 _SLICE: Final = 1024
+# And it begins anew behind each of them, which is as much work as to make so many bytes.
+_ANEW: Final = 512
 _MOST: Final = sys.maxsize - 1  # what zlib can be told
 
 
@@ -167,13 +169,15 @@ class Decompressor:
                 rest = rest[min(size, len(rest)) - len(stream.unused_data) :]
                 size = _SLICE
                 self._stream = None
+                self._credit -= _ANEW
             else:
                 rest = rest[size:]
         made = b"".join(parts)
         self._made += len(made)
         self._credit -= len(made)
         if self._credit < 0:
-            self._allowance.take(-self._credit, now)
+            if not self._allowance.take(-self._credit, now):
+                raise _too_much(self._limits)
             self._credit = 0.0
         return made
 

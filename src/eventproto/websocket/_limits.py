@@ -35,8 +35,9 @@ class Limits:
             minute are usual.
         inflation_ratio: Bytes that a compressed byte may become. What is made beyond that may come
             to `message_size` at once, and as much again within a second (1008): DEFLATE makes a
-            thousand bytes of one, so that a thin line would else keep a processor busy. 200,
-            which few but the emptiest messages reach.
+            thousand bytes of one, so that a thin line would else keep a processor busy. Where a
+            stream of it ends, to begin the next one counts as 512. 200, which few but the
+            emptiest messages reach.
         pongs: How many Pings are answered that came while nothing could be written; of more than
             that, only the newest (RFC 6455, 5.5.3). 16, which is 2 KiB.
         output_count: How many `Encoded` messages may wait for a peer that is slow. 1024, as for
