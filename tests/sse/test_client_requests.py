@@ -244,6 +244,20 @@ def test_redirect_to_no_stream_fails(location: str) -> None:
     assert error.response == response
 
 
+def test_a_body_never_leaves_tls() -> None:
+    """What is asked without one may, as with browsers."""
+    down = Response(307, Headers({"Location": "http://sse.example/b"}))
+    carrier = Carrier()
+    carrier.answer(down)
+    assert carrier.request.url == "http://sse.example/b"
+    carrier = Carrier(method="POST", body=b"a question")
+    carrier.answer(down)
+    error = carrier.closed()
+    assert isinstance(error, HandshakeRejected)
+    assert "not secure" in str(error)
+    assert len(carrier.calls) == 1
+
+
 @pytest.mark.parametrize("headers", [Headers(), Headers({"Location": ""})])
 def test_a_redirect_that_does_not_say_where_is_a_rejection(headers: Headers) -> None:
     """Nobody is asked again, and what it has to say is kept."""

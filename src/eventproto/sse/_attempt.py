@@ -96,14 +96,14 @@ class Attempt:
 
         Raises:
             LimitExceeded: There were too many redirects.
-            HandshakeRejected: It leads nowhere.
+            HandshakeRejected: It leads nowhere, or takes a body away from TLS.
         """
         request = redirected(
             self.request,
             response,
             followed=self.redirects,
             limit=self._limits.redirects,
-            downgrade=True,
+            downgrade=not self.request.body,  # which would travel in clear
         )
         if request is None:
             return None
