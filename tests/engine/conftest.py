@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from itertools import count
@@ -14,9 +15,11 @@ import pytest
 from eventproto.engine import Engine, MemoryEngine
 from eventproto.engine.redis import RedisEngine
 from eventproto.engine.sqlite import SqliteEngine
-from tests.engine.redis_server import RedisServer
+from tests.engine.redis_server import RedisCluster, RedisServer
 
 Open = Callable[..., AbstractAsyncContextManager[Engine]]
+OpenFile = Callable[..., SqliteEngine]
+StartServer = Callable[..., RedisServer]
 
 
 class ManualClock:
@@ -34,13 +37,7 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """One for all tests that only need it to be there."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
+# Every engine
 
 
 _stores = count()
@@ -71,3 +68,60 @@ def open_engine(
         "redis": open_redis,
     }
     return choice[request.param]
+
+
+# SQLite
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file that is not there yet, under a name that a URI must quote."""
+    return tmp_path / "engine é?#%20.db"
+
+
+@pytest.fixture
+def open_file(path: Path, runtime: ModuleType) -> OpenFile:
+    """Opens an engine in this file."""
+
+    def open_path(**options: Any) -> SqliteEngine:
+        return SqliteEngine(path, runtime.Threads(), **options)
+
+    return open_path
+
+
+# Redis
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One for all tests that only need it to be there."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    """Three servers that share the slots."""
+    cluster = RedisCluster(tmp_path_factory.mktemp("cluster"))
+    cluster.start()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[StartServer]:
+    """Starts a server that the test may do anything to."""
+    servers: list[RedisServer] = []
+
+    def start(*options: str) -> RedisServer:
+        server = RedisServer(tmp_path, *options)
+        servers.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in servers:
+        server.kill()
+    gc.collect()  # what is said then is said of this test

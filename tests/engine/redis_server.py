@@ -1,4 +1,4 @@
-"""A real Redis server, on a free port of the loopback interface, with a directory of its own."""
+"""Real Redis servers, on free ports of the loopback interface, with directories of their own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 
 from tests.system_tools import require_tool
 
-__all__ = ["RedisServer"]
+__all__ = ["RedisCluster", "RedisServer"]
+
+SLOTS = 16384
 
 
 class RedisServer:
@@ -18,14 +20,14 @@ class RedisServer:
     Args:
         folder: Where it keeps its files.
         options: What its configuration says beside that.
+        program: The server; whichever is installed unless given.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self._program = require_tool("redis-server", "valkey-server")
+    def __init__(self, folder: Path, *options: str, program: str | None = None) -> None:
+        self._program = program or require_tool("redis-server", "valkey-server")
         self._folder = folder
         self._options = options or ("--appendonly", "no")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -44,8 +46,14 @@ class RedisServer:
                 stdout=log,
                 stderr=log,
             )
+        self.wait_for((b"+PONG", b"-NOAUTH"), "PING")
+
+    def wait_for(self, answers: bytes | tuple[bytes, ...], *command: str) -> None:
+        """Send a command until one of these is in the answer, as long as the server runs."""
+        assert self._process is not None
+        wanted = (answers,) if isinstance(answers, bytes) else answers
         give_up = time.monotonic() + 30
-        while not self.ask("PING").startswith((b"+PONG", b"-NOAUTH")):
+        while not any(each in self.ask(*command) for each in wanted):
             if time.monotonic() > give_up or self._process.poll() is not None:
                 raise RuntimeError((self._folder / "log").read_text())
             time.sleep(0.02)
@@ -71,3 +79,57 @@ class RedisServer:
         assert self._process is not None
         self._process.kill()
         self._process.wait(30)
+
+
+class RedisCluster:
+    """Servers that share the slots; those behind the first three each follow one of these.
+
+    Args:
+        folder: Where they keep their files.
+        replicas: How many follow.
+    """
+
+    def __init__(self, folder: Path, replicas: int = 0) -> None:
+        self.nodes: list[RedisServer] = []
+        self._buses = [str(free_port()) for _ in range(3 + replicas)]
+        for number, bus in enumerate(self._buses):
+            (folder / f"{number}").mkdir()
+            options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"]
+            options += ["--cluster-port", bus, "--repl-diskless-sync-delay", "0"]
+            self.nodes.append(RedisServer(folder / f"{number}", *options))
+        self.url = self.nodes[0].url
+
+    def start(self) -> None:
+        """Start all of them, and wait until they know each other."""
+        for node in self.nodes:
+            node.start()
+        first, *others = self.nodes
+        for number, node in enumerate(self.nodes[:3]):
+            span = SLOTS * number // 3, SLOTS * (number + 1) // 3 - 1
+            node.wait_for(b"+OK", "CLUSTER", "ADDSLOTS", *map(str, range(span[0], span[1] + 1)))
+            node.wait_for(b"+OK", "CLUSTER", "SET-CONFIG-EPOCH", str(number + 1))
+        for node, bus in zip(others, self._buses[1:], strict=True):
+            first.wait_for(b"+OK", "CLUSTER", "MEET", "127.0.0.1", str(node.port), bus)
+        for node in self.nodes:
+            node.wait_for(f"cluster_known_nodes:{len(self.nodes)}".encode(), "CLUSTER", "INFO")
+        for number, node in enumerate(self.nodes[3:]):
+            node.wait_for(b"+OK", "CLUSTER", "REPLICATE", self.name_of(number))
+            node.wait_for(b"master_link_status:up", "INFO", "replication")
+        for node in self.nodes:
+            node.wait_for(b"cluster_state:ok", "CLUSTER", "INFO")
+
+    def name_of(self, number: int) -> str:
+        """What the others call a node."""
+        return self.nodes[number].ask("CLUSTER", "MYID").split(b"\r\n")[1].decode()
+
+    def stop(self) -> None:
+        """Have all of them end."""
+        for node in self.nodes:
+            node.kill()
+
+
+def free_port() -> int:
+    """One that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port

@@ -41,3 +41,15 @@ async def test_a_strange_clock_makes_cursors_all_the_same() -> None:
         first = await engine.log.append("t", Message(data=b""))
         assert await engine.log.append("t", Message(data=b"")) > first
         assert not (await engine.log.read("t", first)).gap
+
+
+async def test_tokens_outlive_the_engine(clock: ManualClock) -> None:
+    """What was fenced off by those of one process is not open to those of the next."""
+    tokens = []
+    for _ in range(2):
+        engine = MemoryEngine(clock=clock)
+        for id in ("1", "2", "3"):
+            await engine.queue.put("q", id, b"")
+        tokens += [job.token for job in await engine.queue.claim("q", 3)]
+        clock.now += 1
+    assert tokens == sorted({*tokens})

@@ -109,6 +109,19 @@ async def test_a_claimed_job_is_nobody_elses_until_its_lease_ends(
         assert not await queue.ack(second)
 
 
+async def test_a_claim_is_known_by_its_queue_id_and_token(open_engine: Open) -> None:
+    """Who keeps only these elsewhere can end the job, and its group goes on."""
+    async with open_engine() as engine:
+        queue = engine.queue
+        await put(queue, "1", "2", "3", group="g")
+        for end in (queue.ack, lambda job: queue.bury(job, "why")):
+            (job,) = await queue.claim("q")
+            assert await end(Job("q", job.id, b"", None, 0, job.token, 0.0))
+        assert await claim(queue) == ["3"]
+        (letter,) = await queue.dead("q")
+        assert (letter.id, letter.data, letter.group, letter.attempt) == ("2", b"2", "g", 1)
+
+
 async def test_a_claim_outlives_its_lease_while_nobody_else_wants_the_job(
     open_engine: Open, clock: ManualClock
 ) -> None:
@@ -349,7 +362,7 @@ async def test_what_is_watched_gives_hints(open_engine: Open, clock: ManualClock
         (lambda queue: queue.put("q", "1", b"", group=""), "group must be"),
         (lambda queue: queue.claim("q", 0), "n must be at least 1"),
         (lambda queue: queue.claim("q", lease=0), "a lease must last"),
-        (lambda queue: queue.claim("q", lease=float("inf")), "a lease must last"),
+        (lambda queue: queue.claim("q", lease=float("inf")), "lease must be a finite"),
         (lambda queue: queue.claim(""), "queue must be"),
         (lambda queue: queue.nack(JOB, float("inf")), "due must be a finite"),
         (lambda queue: queue.nack(JOB, 0, "text"), "data must be bytes"),

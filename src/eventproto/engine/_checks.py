@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from math import isfinite
+from typing import Final
 
 from eventproto._errors import LocalProtocolError
+from eventproto._event import Message
+from eventproto.engine._values import Job, Lease
 
 __all__ = [
     "check_data",
+    "check_expected",
+    "check_job",
     "check_lease",
     "check_limit",
+    "check_message",
     "check_name",
-    "check_put",
-    "check_record",
+    "check_number",
+    "check_place",
     "check_remember",
     "check_text",
     "check_time",
 ]
+
+_MOST: Final = 2**31 - 1  # no page is so long, and every store can count so far
+_LAST: Final = 2**53 - 1  # the largest whole number that is exact in every store
 
 
 def check_name(what: str, name: object) -> None:
@@ -27,14 +36,24 @@ def check_name(what: str, name: object) -> None:
     check_text(what, name)
 
 
-def check_text(what: str, text: str) -> None:
+def check_text(what: str, text: object) -> None:
     """A string that can be written as UTF-8."""
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            msg = f"{what} has half of a surrogate pair at index {error.start}"
-            raise LocalProtocolError(msg) from error
+    if not isinstance(text, str):
+        msg = f"{what} must be a string, not {type(text).__name__}"
+        raise LocalProtocolError(msg)
+    if (index := _surrogate(text)) is not None:
+        msg = f"{what} has half of a surrogate pair at index {index}"
+        raise LocalProtocolError(msg)
+
+
+def check_place(after: object) -> str | None:
+    """A place in a topic; what no store can look up is as unknown as the empty string."""
+    if after is None:
+        return None
+    if not isinstance(after, str):
+        msg = f"after must be a cursor, an id or None, not {type(after).__name__}"
+        raise LocalProtocolError(msg)
+    return after if _surrogate(after) is None else ""
 
 
 def check_data(data: object) -> None:
@@ -44,25 +63,39 @@ def check_data(data: object) -> None:
         raise LocalProtocolError(msg)
 
 
-def check_limit(what: str, limit: int, least: int) -> None:
-    """A number of things."""
-    if limit < least:
-        msg = f"{what} must be at least {least}, got {limit!r}"
+def check_limit(what: str, limit: object, least: int) -> int:
+    """A number of things, cut down to one that every store can count to."""
+    number = _whole(what, limit)
+    if number < least:
+        msg = f"{what} must be at least {least}, got {number!r:.80}"
         raise LocalProtocolError(msg)
+    return min(number, _MOST)
 
 
-def check_time(what: str, time: float) -> None:
+def check_number(what: str, number: object) -> int:
+    """The number of a dead letter, or one beyond all that there may be."""
+    return max(0, min(_whole(what, number), _LAST))
+
+
+def check_time(what: str, time: float) -> float:
     """A point in time."""
-    if not isfinite(time):
-        msg = f"{what} must be a finite number of seconds, got {time!r}"
+    try:
+        finite = isfinite(time)
+    except (TypeError, OverflowError):
+        finite = False
+    if not finite:
+        msg = f"{what} must be a finite number of seconds, got {time!r:.80}"
         raise LocalProtocolError(msg)
+    return float(time)
 
 
-def check_lease(lease: float) -> None:
+def check_lease(lease: float) -> float:
     """A time that passes."""
-    if not (isfinite(lease) and lease > 0):
+    seconds = check_time("lease", lease)
+    if seconds <= 0:
         msg = f"a lease must last for a positive number of seconds, got {lease!r}"
         raise LocalProtocolError(msg)
+    return seconds
 
 
 def check_remember(remember: float) -> None:
@@ -72,20 +105,47 @@ def check_remember(remember: float) -> None:
         raise LocalProtocolError(msg)
 
 
-def check_put(queue: str, job_id: str, data: bytes, due: float | None, group: str | None) -> None:
-    """The arguments of `Queue.put`."""
-    check_name("queue", queue)
-    check_name("job_id", job_id)
-    check_data(data)
-    if due is not None:
-        check_time("due", due)
-    if group is not None:
-        check_name("group", group)
+def check_message(message: object) -> None:
+    """A message, which has checked itself."""
+    if not isinstance(message, Message):
+        msg = f"a log takes a Message, not {type(message).__name__}"
+        raise LocalProtocolError(msg)
 
 
-def check_record(key: str, data: bytes, expires: float | None) -> None:
-    """The arguments of `Leases.set`."""
-    check_name("key", key)
-    check_data(data)
-    if expires is not None:
-        check_time("expires", expires)
+def check_job(job: object) -> None:
+    """A job as it was claimed, or at least as it might have been."""
+    if not isinstance(job, Job):
+        msg = f"what was claimed must be a Job, not {type(job).__name__}"
+        raise LocalProtocolError(msg)
+    check_name("queue", job.queue)
+    check_name("job_id", job.id)
+    if not 0 < _whole("token", job.token) <= _LAST:
+        msg = f"the token of a claim is from 1 to {_LAST}, got {job.token!r:.80}"
+        raise LocalProtocolError(msg)
+
+
+def check_expected(expected: object) -> None:
+    """What a record is compared with."""
+    if expected is None:
+        return
+    if not isinstance(expected, Lease):
+        msg = f"expected must be a Lease or None, not {type(expected).__name__}"
+        raise LocalProtocolError(msg)
+    check_name("version", expected.version)
+
+
+def _whole(what: str, number: object) -> int:
+    if not isinstance(number, int):
+        msg = f"{what} must be a whole number, not {type(number).__name__}"
+        raise LocalProtocolError(msg)
+    return number
+
+
+def _surrogate(text: str) -> int | None:
+    """Where there is what UTF-8 cannot write."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            return error.start
+    return None

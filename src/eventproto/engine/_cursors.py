@@ -14,9 +14,9 @@ from base64 import b32encode
 from hashlib import blake2b
 from typing import Final, Self
 
-from eventproto.engine._values import Clock
+from eventproto.engine._values import Retention
 
-__all__ = ["EPOCH_SIZE", "TAG_SIZE", "Cursors", "position_of", "tag"]
+__all__ = ["EPOCH_SIZE", "TAG_SIZE", "Cursors", "age_of", "oldest_of", "position_of", "tag"]
 
 EPOCH_SIZE: Final = 16
 """How many random bytes make an epoch."""
@@ -62,6 +62,17 @@ def tag(seed: bytes) -> str:
     return b32encode(seed).decode().lower()
 
 
-def position_of(clock: Clock) -> int:
+def position_of(now: float) -> int:
     """The position of a record that would be the first one ever."""
-    return max(0, min(int(clock() * 1e6), _LATEST))
+    return max(0, min(int(now * 1e6), _LATEST))
+
+
+def age_of(retention: Retention) -> int | None:
+    """How far behind the present the positions may be that are kept."""
+    return None if retention.age is None else int(min(retention.age * 1e6, _LATEST))
+
+
+def oldest_of(now: int, retention: Retention) -> int:
+    """The last position that is too old to be kept; -1 if there is none."""
+    age = age_of(retention)
+    return -1 if age is None else max(-1, now - age)

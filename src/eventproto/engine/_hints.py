@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
+from eventproto._errors import LocalProtocolError
+from eventproto.engine._checks import check_name
 from eventproto.engine._interface import Hint
 
 __all__ = ["Hints"]
@@ -24,10 +26,28 @@ class Hints:
         self._watchers: dict[str, dict[object, Hint]] = {}
         self._on_change = on_change
 
-    @contextmanager
-    def watch(self, names: Iterable[str], hint: Hint) -> Generator[None]:
+    def watch(self, names: Iterable[str], hint: Hint) -> AbstractContextManager[None]:
         """See `Log.watch`."""
-        watched = set(names)
+        if isinstance(names, str):
+            msg = f"what is watched must be several names, not the one of {names!r:.80}"
+            raise LocalProtocolError(msg)
+        watched = tuple(names)
+        for name in watched:
+            check_name("what is watched", name)
+        return self._watch({*watched}, hint)
+
+    def names(self) -> tuple[str, ...]:
+        """What is watched; may be asked from any thread."""
+        return tuple(self._watchers)
+
+    def tell(self, name: str) -> None:
+        """There may be news."""
+        # A copy: who is told may stop watching.
+        for hint in tuple(self._watchers.get(name, {}).values()):
+            hint(name)
+
+    @contextmanager
+    def _watch(self, watched: set[str], hint: Hint) -> Generator[None]:
         key = object()
         for name in watched:
             self._watchers.setdefault(name, {})[key] = hint
@@ -43,13 +63,3 @@ class Hints:
                     del self._watchers[name]
             if self._on_change is not None:
                 self._on_change()
-
-    def names(self) -> tuple[str, ...]:
-        """What is watched; may be asked from any thread."""
-        return tuple(self._watchers)
-
-    def tell(self, name: str) -> None:
-        """There may be news."""
-        # A copy: who is told may stop watching.
-        for hint in tuple(self._watchers.get(name, {}).values()):
-            hint(name)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from itertools import count, islice, takewhile
 
-from eventproto.engine._checks import check_limit, check_name, check_record, check_text
+from typing_extensions import override
+
+from eventproto.engine._checked import CheckedLeases
 from eventproto.engine._sorted import SortedStrings
 from eventproto.engine._values import Clock, Lease
 
 __all__ = ["MemoryLeases"]
 
 
-class MemoryLeases:
+class MemoryLeases(CheckedLeases):
     """See `eventproto.engine.Leases`."""
 
     def __init__(self, clock: Clock) -> None:
@@ -22,21 +24,18 @@ class MemoryLeases:
         self._expiries: list[tuple[float, str, str]] = []  # when, key, version
         self._versions = count(1)
 
-    async def set(self, key: str, data: bytes, expires: float | None = None) -> Lease:
-        """See `Leases.set`."""
-        check_record(key, data, expires)
+    @override
+    async def _set(self, key: str, data: bytes, expires: float | None) -> Lease:
         self._expire()
         return self._store(key, data, expires)
 
-    async def get(self, key: str) -> Lease | None:
-        """See `Leases.get`."""
-        check_name("key", key)
+    @override
+    async def _get(self, key: str) -> Lease | None:
         self._expire()
         return self._records.get(key)
 
-    async def delete(self, key: str, expected: Lease | None = None) -> bool:
-        """See `Leases.delete`."""
-        check_name("key", key)
+    @override
+    async def _delete(self, key: str, expected: Lease | None) -> bool:
         self._expire()
         held = self._records.get(key)
         if held is None or (expected is not None and held.version != expected.version):
@@ -44,26 +43,19 @@ class MemoryLeases:
         self._remove(key)
         return True
 
-    async def swap(
-        self, key: str, expected: Lease | None, data: bytes, expires: float | None = None
+    @override
+    async def _swap(
+        self, key: str, expected: Lease | None, data: bytes, expires: float | None
     ) -> Lease | None:
-        """See `Leases.swap`."""
-        check_record(key, data, expires)
         self._expire()
         held = self._records.get(key)
         if (held and held.version) != (expected and expected.version):
             return None
         return self._store(key, data, expires)
 
-    async def scan(
-        self, prefix: str = "", after: str | None = None, limit: int = 100
-    ) -> tuple[Lease, ...]:
-        """See `Leases.scan`."""
-        check_text("prefix", prefix)
-        check_limit("limit", limit, 1)
+    @override
+    async def _scan(self, prefix: str, begin: str, limit: int) -> tuple[Lease, ...]:
         self._expire()
-        # What comes next behind a string is that string with a zero character behind it.
-        begin = prefix if after is None else max(prefix, after + "\0")
         found = takewhile(lambda key: key.startswith(prefix), self._keys.starting(begin))
         return tuple(self._records[key] for key in islice(found, limit))
 

@@ -3,64 +3,47 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from dataclasses import replace
+
+from typing_extensions import override
 
 from eventproto._errors import LocalProtocolError
 from eventproto._event import Message
-from eventproto.engine._checks import check_limit, check_name
-from eventproto.engine._cursors import Cursors, position_of
+from eventproto.engine._checked import CheckedLog
+from eventproto.engine._cursors import Cursors, oldest_of, position_of
 from eventproto.engine._hints import Hints
-from eventproto.engine._interface import Hint
-from eventproto.engine._values import (
-    Clock,
-    Page,
-    Record,
-    Retention,
-    RetentionChoice,
-    retention_of,
-)
+from eventproto.engine._values import Clock, Page, Record, Retention, RetentionChoice
 
 __all__ = ["MemoryLog"]
 
 
-class MemoryLog:
+class MemoryLog(CheckedLog):
     """See `eventproto.engine.Log`."""
 
     def __init__(self, epoch: bytes, clock: Clock, retention: RetentionChoice) -> None:
+        super().__init__(Hints(), retention)
         self._epoch = epoch
         self._clock = clock
-        self._retention = retention
         self._topics: dict[str, _Topic] = {}
-        self._hints = Hints()
 
-    async def append(self, topic: str, message: Message) -> str:
-        """See `Log.append`."""
-        check_name("topic", topic)
-        retention = retention_of(self._retention, topic)
+    @override
+    async def _append(self, topic: str, message: Message, retention: Retention) -> tuple[str, bool]:
         held = self._find(topic)
-        now = position_of(self._clock)
+        now = position_of(self._clock())
         held.expire(now, retention)
         position = None if message.id is None else held.ids.get(message.id)
+        added = position is None
         if position is None:
             position = held.append(message, now)
             held.trim(retention)
             self._topics[topic] = held
-            self._hints.tell(topic)
-        return held.cursors.write(position)
+        return held.cursors.write(position), added
 
-    async def read(self, topic: str, after: str | None = None, limit: int = 100) -> Page:
-        """See `Log.read`."""
-        check_name("topic", topic)
-        check_limit("limit", limit, 0)
+    @override
+    async def _read(self, topic: str, after: str | None, limit: int, retention: Retention) -> Page:
         held = self._find(topic)
-        held.expire(position_of(self._clock), retention_of(self._retention, topic))
+        held.expire(position_of(self._clock()), retention)
         return held.read(after, limit)
-
-    def watch(self, topics: Iterable[str], hint: Hint) -> AbstractContextManager[None]:
-        """See `Log.watch`."""
-        return self._hints.watch(topics, hint)
 
     def _find(self, topic: str) -> _Topic:
         # What nothing was appended to is not kept: readers may ask for topics at will.
@@ -125,10 +108,9 @@ class _Topic:
         return bisect_right(self.positions, position, self.start)
 
     def expire(self, now: int, retention: Retention) -> None:
-        if retention.age is not None:
-            oldest = now - int(retention.age * 1e6)
-            while self.start < len(self.positions) and self.positions[self.start] <= oldest:
-                self._trim_one()
+        oldest = oldest_of(now, retention)
+        while self.start < len(self.positions) and self.positions[self.start] <= oldest:
+            self._trim_one()
 
     def trim(self, retention: Retention) -> None:
         count, size = retention.count, retention.size

@@ -5,46 +5,32 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from heapq import heappop, heappush
 from itertools import count
 
-from eventproto.engine._checks import (
-    check_data,
-    check_lease,
-    check_limit,
-    check_name,
-    check_put,
-    check_text,
-    check_time,
-)
+from typing_extensions import override
+
+from eventproto.engine._checked import CheckedQueue, Span
+from eventproto.engine._cursors import position_of
 from eventproto.engine._hints import Hints
-from eventproto.engine._interface import Hint
 from eventproto.engine._values import Clock, DeadLetter, Depth, Job
 
 __all__ = ["MemoryQueue"]
 
 
-class MemoryQueue:
+class MemoryQueue(CheckedQueue):
     """See `eventproto.engine.Queue`."""
 
     def __init__(self, clock: Clock, remember: float) -> None:
+        super().__init__(Hints())
         self._clock = clock
         self._remember = remember
         self._queues: dict[str, _Jobs] = {}
-        self._hints = Hints()
 
-    async def put(
-        self,
-        queue: str,
-        job_id: str,
-        data: bytes,
-        due: float | None = None,
-        *,
-        group: str | None = None,
+    @override
+    async def _put(
+        self, queue: str, job_id: str, data: bytes, due: float | None, group: str | None
     ) -> bool:
-        """See `Queue.put`."""
-        check_put(queue, job_id, data, due, group)
         held = self._queues.get(queue)
         if held is None:
             held = self._queues[queue] = _Jobs()
@@ -53,19 +39,15 @@ class MemoryQueue:
         if held.knows(job_id):
             return False
         held.open(_Open(job_id, data, group), now if due is None else due)
-        self._hints.tell(queue)
         return True
 
-    async def claim(self, queue: str, n: int = 1, lease: float = 60.0) -> tuple[Job, ...]:
-        """See `Queue.claim`."""
-        check_name("queue", queue)
-        check_limit("n", n, 1)
-        check_lease(lease)
+    @override
+    async def _claim(self, queue: str, n: int, lease: float) -> tuple[Job, ...]:
         held = self._queues.get(queue)
         return () if held is None else tuple(held.claim(queue, n, self._clock(), lease))
 
-    async def ack(self, job: Job) -> bool:
-        """See `Queue.ack`."""
+    @override
+    async def _ack(self, job: Job) -> bool:
         held, claimed = self._claimed(job)
         if held is None or claimed is None:
             return False
@@ -74,82 +56,64 @@ class MemoryQueue:
             until = self._clock() + self._remember
             held.done[job.id] = until
             held.forgetting.append((until, job.id))
-        self._hints.tell(job.queue)
         return True
 
-    async def nack(self, job: Job, due: float, data: bytes | None = None) -> bool:
-        """See `Queue.nack`."""
-        check_time("due", due)
-        if data is not None:
-            check_data(data)
+    @override
+    async def _nack(self, job: Job, due: float, data: bytes | None) -> bool:
         held, claimed = self._claimed(job)
         if held is None or claimed is None:
             return False
         if data is not None:
             claimed.data = data
         held.wait(claimed, due)
-        self._hints.tell(job.queue)
         return True
 
-    async def bury(self, job: Job, reason: str) -> bool:
-        """See `Queue.bury`."""
-        check_text("reason", reason)
+    @override
+    async def _bury(self, job: Job, reason: str) -> bool:
         held, claimed = self._claimed(job)
         if held is None or claimed is None:
             return False
         held.close(claimed)
         held.bury(claimed, reason, self._clock())
-        self._hints.tell(job.queue)
         return True
 
-    async def next_due(self, queue: str) -> float | None:
-        """See `Queue.next_due`."""
-        check_name("queue", queue)
+    @override
+    async def _next_due(self, queue: str) -> float | None:
         held = self._queues.get(queue)
         return None if held is None else held.next_due()
 
-    async def depth(self, queue: str) -> Depth:
-        """See `Queue.depth`."""
-        check_name("queue", queue)
+    @override
+    async def _depth(self, queue: str) -> Depth:
         held = self._queues.get(queue)
         return Depth(0, 0) if held is None else Depth(len(held.jobs), len(held.dead))
 
-    async def dead(self, queue: str, after: int = 0, limit: int = 100) -> tuple[DeadLetter, ...]:
-        """See `Queue.dead`."""
-        check_name("queue", queue)
-        check_limit("limit", limit, 1)
+    @override
+    async def _dead(self, queue: str, after: int, limit: int) -> tuple[DeadLetter, ...]:
         held = self._queues.get(queue)
-        return () if held is None else tuple(held.buried(after + 1, None)[:limit])
+        return () if held is None else tuple(held.buried((after + 1, None))[:limit])
 
-    async def replay(self, queue: str, first: int | None = None, last: int | None = None) -> int:
-        """See `Queue.replay`."""
-        letters = self._dig_up(queue, first, last)
-        if letters:
-            now = self._clock()
-            for letter in letters:
-                self._queues[queue].open(_Open(letter.id, letter.data, letter.group), now)
-            self._hints.tell(queue)
+    @override
+    async def _replay(self, queue: str, span: Span) -> int:
+        letters = self._dig_up(queue, span)
+        now = self._clock()
+        for letter in letters:
+            self._queues[queue].open(_Open(letter.id, letter.data, letter.group), now)
         return len(letters)
 
-    async def discard(self, queue: str, first: int | None = None, last: int | None = None) -> int:
-        """See `Queue.discard`."""
-        return len(self._dig_up(queue, first, last))
-
-    def watch(self, queues: Iterable[str], hint: Hint) -> AbstractContextManager[None]:
-        """See `Queue.watch`."""
-        return self._hints.watch(queues, hint)
+    @override
+    async def _discard(self, queue: str, span: Span) -> int:
+        return len(self._dig_up(queue, span))
 
     def _claimed(self, job: Job) -> tuple[_Jobs, _Open] | tuple[None, None]:
         held = self._queues.get(job.queue)
         claimed = None if held is None else held.jobs.get(job.id)
-        if held is None or claimed is None or not 0 < job.token == claimed.token:
+        if held is None or claimed is None or job.token != claimed.token:
             return None, None
         return held, claimed
 
-    def _dig_up(self, queue: str, first: int | None, last: int | None) -> list[DeadLetter]:
-        check_name("queue", queue)
+    def _dig_up(self, queue: str, span: Span) -> list[DeadLetter]:
         held = self._queues.get(queue)
-        return [] if held is None else held.dig_up(first, last)
+        return [] if held is None else held.dig_up(span)
 
 
 class _Open:
@@ -181,7 +145,7 @@ class _Jobs:
         self.ready: _Heap = []
         self.leased: _Heap = []
         self.numbers = count(1)
-        self.tokens = count(1)
+        self.token = 0  # the last one
         self.dead: dict[int, DeadLetter] = {}
         self.dead_numbers: list[int] = []
         self.dead_ids: set[str] = set()
@@ -210,12 +174,13 @@ class _Jobs:
     def claim(self, queue: str, n: int, now: float, lease: float) -> Iterable[Job]:
         while (job := self._pop_due(self.leased, now)) is not None:
             self._push(self.ready, job.due, job)
+        earliest = position_of(now)
         for _ in range(n):
             job = self._pop_due(self.ready, now)
             if job is None:
                 return
             job.attempt += 1
-            job.token = next(self.tokens)
+            job.token = self.token = max(self.token + 1, earliest)
             expires = now + lease
             self._push(self.leased, expires, job)
             yield Job(queue, job.id, job.data, job.group, job.attempt, job.token, expires)
@@ -248,18 +213,19 @@ class _Jobs:
         self.dead_numbers.append(number)
         self.dead_ids.add(job.id)
 
-    def buried(self, first: int | None, last: int | None) -> list[DeadLetter]:
-        return [self.dead[number] for number in self.dead_numbers[self._span(first, last)]]
+    def buried(self, span: Span) -> list[DeadLetter]:
+        return [self.dead[number] for number in self.dead_numbers[self._slice(span)]]
 
-    def dig_up(self, first: int | None, last: int | None) -> list[DeadLetter]:
-        letters = self.buried(first, last)
-        del self.dead_numbers[self._span(first, last)]
+    def dig_up(self, span: Span) -> list[DeadLetter]:
+        letters = self.buried(span)
+        del self.dead_numbers[self._slice(span)]
         for letter in letters:
             del self.dead[letter.number]
             self.dead_ids.remove(letter.id)
         return letters
 
-    def _span(self, first: int | None, last: int | None) -> slice:
+    def _slice(self, span: Span) -> slice:
+        first, last = span
         begin = 0 if first is None else bisect_left(self.dead_numbers, first)
         return slice(begin, None if last is None else bisect_right(self.dead_numbers, last))
 

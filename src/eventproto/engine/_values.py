@@ -19,7 +19,6 @@ __all__ = [
     "Record",
     "Retention",
     "RetentionChoice",
-    "retention_of",
 ]
 
 Clock: TypeAlias = Callable[[], float]
@@ -87,11 +86,6 @@ RetentionChoice: TypeAlias = Retention | Callable[[str], Retention]
 """What every topic keeps, or a function that says it for a topic."""
 
 
-def retention_of(choice: RetentionChoice, topic: str) -> Retention:
-    """What one topic keeps."""
-    return choice if isinstance(choice, Retention) else choice(topic)
-
-
 @value()
 class Job:
     """Work that one worker has claimed until `expires`.
@@ -102,8 +96,9 @@ class Job:
         data: What is to be done, in the application's own words.
         group: Jobs of one group are done one after the other, in the order in which they were put.
         attempt: How many times it has been claimed, this one included; 1 again after a replay.
-        token: The fencing token: larger with each claim of its queue. What a worker writes
-            elsewhere under it can be refused there once a larger one was seen.
+        token: The fencing token: larger with each claim of its queue, also after the store was
+            flushed or restored. What a worker writes elsewhere under it can be refused there once
+            a larger one was seen.
         expires: When others may claim it, in Unix time.
     """
 

@@ -9,8 +9,9 @@ import os
 from types import TracebackType
 from typing import Self
 
+from eventproto._errors import LocalProtocolError
 from eventproto._retry import Entropy
-from eventproto.engine._checks import check_remember
+from eventproto.engine._checks import check_name, check_remember
 from eventproto.engine._values import Clock, Retention, RetentionChoice
 from eventproto.engine.redis._leases import RedisLeases
 from eventproto.engine.redis._log import RedisLog
@@ -33,7 +34,7 @@ class RedisEngine:
     Args:
         url: Where the server is: `redis://`, `rediss://` or `unix://`.
         cluster: Whether it is one of a cluster.
-        prefix: What all keys begin with.
+        prefix: What all keys begin with; not empty, and without braces, which say what is hashed.
         retention: What each topic keeps, or a function that says it for a topic.
         remember: For how many seconds a queue knows the id of a job that was acknowledged. One
             hour unless said.
@@ -44,7 +45,7 @@ class RedisEngine:
         entropy: What epochs and versions are drawn from.
 
     Raises:
-        LocalProtocolError: `remember` is negative.
+        LocalProtocolError: `remember` is negative, or the prefix has braces.
 
     Attributes:
         log: See `Log`.
@@ -65,6 +66,10 @@ class RedisEngine:
         entropy: Entropy = os.urandom,
     ) -> None:
         check_remember(remember)
+        check_name("prefix", prefix)
+        if not {"{", "}"}.isdisjoint(prefix):
+            msg = f"a prefix must not have braces, got {prefix!r:.80}"
+            raise LocalProtocolError(msg)
 
         def time() -> str:
             return "" if clock is None else exact(clock())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from eventproto._retry import Entropy
-from eventproto.engine._checks import check_limit, check_name, check_record, check_text
+from eventproto.engine._checked import CheckedLeases
 from eventproto.engine._values import Lease
 from eventproto.engine.redis import _leases_scripts as scripts
 from eventproto.engine.redis._server import Server, Time, exact, key_of
@@ -11,7 +13,7 @@ from eventproto.engine.redis._server import Server, Time, exact, key_of
 __all__ = ["RedisLeases"]
 
 
-class RedisLeases:
+class RedisLeases(CheckedLeases):
     """See `eventproto.engine.Leases`."""
 
     def __init__(self, server: Server, prefix: str, time: Time, entropy: Entropy) -> None:
@@ -21,41 +23,32 @@ class RedisLeases:
         key = key_of(prefix, "leases", "all")
         self._keys = [f"{key}:records", f"{key}:order", f"{key}:expiries"]
 
-    async def set(self, key: str, data: bytes, expires: float | None = None) -> Lease:
-        """See `Leases.set`."""
-        check_record(key, data, expires)
+    @override
+    async def _set(self, key: str, data: bytes, expires: float | None) -> Lease:
         lease = self._lease(key, data, expires)
         await self._store(lease, 0, "")
         return lease
 
-    async def get(self, key: str) -> Lease | None:
-        """See `Leases.get`."""
-        check_name("key", key)
+    @override
+    async def _get(self, key: str) -> Lease | None:
         found = await self._server.run(scripts.GET, self._keys, self._time(), key)
         return None if found is None else _read(key, *found)
 
-    async def delete(self, key: str, expected: Lease | None = None) -> bool:
-        """See `Leases.delete`."""
-        check_name("key", key)
+    @override
+    async def _delete(self, key: str, expected: Lease | None) -> bool:
         version = "" if expected is None else expected.version
         return bool(await self._server.run(scripts.DELETE, self._keys, self._time(), key, version))
 
-    async def swap(
-        self, key: str, expected: Lease | None, data: bytes, expires: float | None = None
+    @override
+    async def _swap(
+        self, key: str, expected: Lease | None, data: bytes, expires: float | None
     ) -> Lease | None:
-        """See `Leases.swap`."""
-        check_record(key, data, expires)
         lease = self._lease(key, data, expires)
         version = "" if expected is None else expected.version
         return lease if await self._store(lease, 1, version) else None
 
-    async def scan(
-        self, prefix: str = "", after: str | None = None, limit: int = 100
-    ) -> tuple[Lease, ...]:
-        """See `Leases.scan`."""
-        check_text("prefix", prefix)
-        check_limit("limit", limit, 1)
-        begin = prefix if after is None else max(prefix, after + "\0")
+    @override
+    async def _scan(self, prefix: str, begin: str, limit: int) -> tuple[Lease, ...]:
         found = await self._server.run(scripts.SCAN, self._keys, self._time(), prefix, begin, limit)
         return tuple(_read(key.decode(), *rest) for key, *rest in found)
 

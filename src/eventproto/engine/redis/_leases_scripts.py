@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from eventproto.engine.redis._lua import TIMES
+from eventproto.engine.redis._lua import NUMBERS
 
 __all__ = ["DELETE", "GET", "SCAN", "SET"]
 
 _COMMON: Final = (
-    TIMES
+    NUMBERS
     + """
 local records, order, expiries = KEYS[1], KEYS[2], KEYS[3]
 local now = seconds(ARGV[1])

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
+
+from typing_extensions import override
 
 from eventproto._errors import LocalProtocolError
 from eventproto._event import Message
 from eventproto._retry import Entropy
-from eventproto.engine._checks import check_limit, check_name
+from eventproto.engine._checked import CheckedLog
 from eventproto.engine._codec import from_bytes, to_bytes
-from eventproto.engine._cursors import TAG_SIZE, Cursors, tag
-from eventproto.engine._interface import Hint
-from eventproto.engine._values import Page, Record, RetentionChoice, retention_of
+from eventproto.engine._cursors import TAG_SIZE, Cursors, age_of, tag
+from eventproto.engine._values import Page, Record, Retention, RetentionChoice
 from eventproto.engine.redis import _log_scripts as scripts
 from eventproto.engine.redis._server import Server, Time, key_of
 
@@ -24,23 +23,20 @@ __all__ = ["RedisLog"]
 _EMPTY = 3600
 
 
-class RedisLog:
+class RedisLog(CheckedLog):
     """See `eventproto.engine.Log`."""
 
     def __init__(
         self, server: Server, prefix: str, time: Time, retention: RetentionChoice, entropy: Entropy
     ) -> None:
+        super().__init__(server.hints(lambda topic: self._key(topic) + ":news"), retention)
         self._server = server
         self._key = partial(key_of, prefix, "log")
         self._time = time
-        self._retention = retention
         self._entropy = entropy
-        self._hints = server.hints(lambda topic: self._key(topic) + ":news")
 
-    async def append(self, topic: str, message: Message) -> str:
-        """See `Log.append`."""
-        check_name("topic", topic)
-        retention = retention_of(self._retention, topic)
+    @override
+    async def _append(self, topic: str, message: Message, retention: Retention) -> tuple[str, bool]:
         found, position, added = await self._server.run(
             scripts.APPEND,
             self._keys(topic),
@@ -50,29 +46,24 @@ class RedisLog:
             to_bytes(message),
             len(message.data),
             self._key(topic) + ":news",
-            *map(_or_none, (retention.count, retention.size, _microseconds(retention.age))),
+            *map(_or_none, (retention.count, retention.size, age_of(retention))),
         )
         if added < 0:
             msg = f"the id {message.id!r} reads as a cursor that this topic is yet to give"
             raise LocalProtocolError(msg)
-        if added:
-            self._hints.tell(topic)
-        return Cursors(found.decode()).write(int(position))
+        return Cursors(found.decode()).write(int(position)), bool(added)
 
-    async def read(self, topic: str, after: str | None = None, limit: int = 100) -> Page:
-        """See `Log.read`."""
-        check_name("topic", topic)
-        check_limit("limit", limit, 0)
-        age = retention_of(self._retention, topic).age
+    @override
+    async def _read(self, topic: str, after: str | None, limit: int, retention: Retention) -> Page:
         found, last, gap, *rest = await self._server.run(
             scripts.READ,
             self._keys(topic),
             self._time(),
             tag(self._entropy(TAG_SIZE)),
             int(after is not None),
-            (after or "").encode(errors="surrogatepass"),
+            after or "",
             limit,
-            _or_none(_microseconds(age)),
+            _or_none(age_of(retention)),
             _EMPTY,
         )
         cursors = Cursors(found.decode())
@@ -81,10 +72,6 @@ class RedisLog:
             for position, stored in zip(rest[::2], rest[1::2], strict=True)
         )
         return Page(records, bool(gap), cursors.write(int(last)))
-
-    def watch(self, topics: Iterable[str], hint: Hint) -> AbstractContextManager[None]:
-        """See `Log.watch`."""
-        return self._hints.watch(topics, hint)
 
     def _keys(self, topic: str) -> list[str]:
         key = self._key(topic)
@@ -97,7 +84,3 @@ def _record(cursor: str, message: Message) -> Record:
 
 def _or_none(number: int | None) -> int | str:
     return "" if number is None else number
-
-
-def _microseconds(age: float | None) -> int | None:
-    return None if age is None else int(age * 1e6)

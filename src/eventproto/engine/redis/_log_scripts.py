@@ -11,17 +11,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from eventproto.engine.redis._lua import TIMES
+from eventproto.engine.redis._lua import NUMBERS
 
 __all__ = ["APPEND", "READ"]
 
 _COMMON: Final = (
-    TIMES
+    NUMBERS
     + """
-local function whole(number) return string.format('%.0f', number) end
-
-local function position_of(time) return math.max(0, math.min(math.floor(time * 1e6), 2^53 - 1)) end
-
 -- The position of a cursor of this topic; nil for what is none.
 local function cursor(tag, given)
   if #given ~= #tag + 17 or string.sub(given, 1, #tag + 1) ~= tag .. '-' then return nil end

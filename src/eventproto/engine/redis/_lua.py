@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["TIMES"]
+__all__ = ["NUMBERS"]
 
-TIMES: Final = """
+NUMBERS: Final = """
 -- The time that was passed, or that of the server.
 local function seconds(given)
   if given ~= '' then return tonumber(given) end
@@ -16,4 +16,9 @@ end
 
 -- A number as text, to the last bit: what goes back to the client would be cut to an integer.
 local function text(number) return string.format('%.17g', number) end
+
+local function whole(number) return string.format('%.0f', number) end
+
+-- See eventproto.engine._cursors.
+local function position_of(time) return math.max(0, math.min(math.floor(time * 1e6), 2^53 - 1)) end
 """

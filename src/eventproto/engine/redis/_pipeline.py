@@ -9,7 +9,6 @@ from typing import Any, Final, TypeAlias
 
 import anyio
 from coredis import Redis
-from coredis.exceptions import RedisError
 
 __all__ = ["Argument", "Pipeline"]
 
@@ -38,15 +37,11 @@ class Pipeline:
     Args:
         client: The connections.
         patience: For how many seconds to wait for an answer.
-        failures: What means that there is none.
     """
 
-    def __init__(
-        self, client: Redis[bytes], patience: float, failures: tuple[type[Exception], ...]
-    ) -> None:
+    def __init__(self, client: Redis[bytes], patience: float) -> None:
         self._client = client
         self._patience = patience
-        self._failures: tuple[type[Exception], ...] = (RedisError, *failures)
         self._waiting: deque[_Call] = deque()
         self._wake = anyio.Event()
         self._sending: list[_Call] = []
@@ -94,7 +89,7 @@ class Pipeline:
             async with pipeline:
                 for call in calls:
                     pipeline.evalsha(call.sha, call.keys, call.arguments)
-        except self._failures as error:
+        except Exception as error:  # noqa: BLE001  # told to who asked; those who come may fare better
             _answer(calls, error)
         else:
             for call, reply in zip(calls, pipeline.results or (), strict=True):

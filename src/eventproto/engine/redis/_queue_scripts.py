@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from eventproto.engine.redis._lua import TIMES
+from eventproto.engine.redis._lua import NUMBERS
 
 __all__ = [
     "ACK",
@@ -46,7 +46,7 @@ KEYS: Final = (
 """The last parts of the keys, in the order in which the scripts take them."""
 
 _COMMON: Final = (
-    TIMES
+    NUMBERS
     + """
 local queue, jobs, data, ready, leased = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local groups, dead, letters, done = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
@@ -95,7 +95,7 @@ end
 -- The job, if the claim with this token still counts.
 local function claimed(id, token)
   local job = load(id)
-  return job and job.token > 0 and job.token == tonumber(token) and job
+  return job and job.token == tonumber(token) and job
 end
 """
 )
@@ -130,16 +130,19 @@ repeat
   end
 until #lost == 0
 local reply = {expires}
+local token = math.max(tonumber(redis.call('HGET', queue, 'token') or 0), position_of(now) - 1)
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', ready, '-inf', text(now), 'LIMIT', 0, n)) do
   local id = string.sub(member, 17)
   local job = load(id)
   job.attempt = job.attempt + 1
-  job.token = redis.call('HINCRBY', queue, 'token', 1)
+  token = token + 1
+  job.token = token
   save(id, job)
   redis.call('ZREM', ready, member)
   redis.call('ZADD', leased, expires, id)
   reply[#reply + 1] = {id, redis.call('HGET', data, id), job.group, job.attempt, job.token}
 end
+if #reply > 1 then redis.call('HSET', queue, 'token', whole(token)) end
 return reply
 """
 )
@@ -147,14 +150,14 @@ return reply
 ACK: Final = (
     _COMMON
     + """
--- ARGV: now, id, token, remember, channel
-local now, id, remember = seconds(ARGV[1]), ARGV[2], tonumber(ARGV[4])
+-- ARGV: now, id, token, channel, remember
+local now, id, remember = seconds(ARGV[1]), ARGV[2], tonumber(ARGV[5])
 local job = claimed(id, ARGV[3])
 if not job then return 0 end
 close(id, job)
 redis.call('ZREMRANGEBYSCORE', done, '-inf', text(now))
 if remember > 0 then redis.call('ZADD', done, text(now + remember), id) end
-if job.group ~= '' then redis.call('PUBLISH', ARGV[5], '') end
+if job.group ~= '' then redis.call('PUBLISH', ARGV[4], '') end
 return 1
 """
 )
@@ -162,17 +165,17 @@ return 1
 NACK: Final = (
     _COMMON
     + """
--- ARGV: id, token, due, '1' if there is data, data, channel
-local id = ARGV[1]
-local job = claimed(id, ARGV[2])
+-- ARGV: '', id, token, channel, due, '1' if there is data, data
+local id = ARGV[2]
+local job = claimed(id, ARGV[3])
 if not job then return 0 end
 redis.call('ZREM', leased, id)
 redis.call('ZREM', ready, job.number .. id)
-job.token, job.due = 0, ARGV[3]
+job.token, job.due = 0, ARGV[5]
 save(id, job)
-if ARGV[4] == '1' then redis.call('HSET', data, id, ARGV[5]) end
+if ARGV[6] == '1' then redis.call('HSET', data, id, ARGV[7]) end
 wait(id, job)
-redis.call('PUBLISH', ARGV[6], '')
+redis.call('PUBLISH', ARGV[4], '')
 return 1
 """
 )
@@ -180,18 +183,18 @@ return 1
 BURY: Final = (
     _COMMON
     + """
--- ARGV: now, id, token, reason, channel
+-- ARGV: now, id, token, channel, reason
 local now, id = seconds(ARGV[1]), ARGV[2]
 local job = claimed(id, ARGV[3])
 if not job then return 0 end
 local letter = {
   data = redis.call('HGET', data, id),
-  group = job.group, attempt = job.attempt, reason = ARGV[4], at = text(now),
+  group = job.group, attempt = job.attempt, reason = ARGV[5], at = text(now),
 }
 close(id, job)
 redis.call('ZADD', dead, redis.call('HINCRBY', queue, 'burial', 1), id)
 redis.call('HSET', letters, id, cmsgpack.pack(letter))
-redis.call('PUBLISH', ARGV[5], '')
+redis.call('PUBLISH', ARGV[4], '')
 return 1
 """
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
@@ -9,18 +10,17 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 import anyio
+import anyio.lowlevel
 from coredis import Redis, RedisCluster
 from coredis.commands.script import Script
 from coredis.connection import TCPLocation
 from coredis.exceptions import (
-    AskError,
     BusyLoadingError,
-    ClusterDownError,
     ConnectionError,  # noqa: A004  # its own, not Python's
     NoScriptError,
     ReadOnlyError,
+    RedisClusterError,
     RedisError,
-    TryAgainError,
     WrongTypeError,
 )
 from coredis.patterns.pubsub import ClusterPubSub, PubSub
@@ -37,18 +37,28 @@ Time: TypeAlias = Callable[[], str]
 """What a script takes for the time; empty for that of the server."""
 
 _UNAVAILABLE: Final = (
-    AskError,
     BusyLoadingError,
-    ClusterDownError,
     ConnectionError,
     OSError,
     ReadOnlyError,
+    RedisClusterError,  # while slots move, or a node is being replaced
     TimeoutError,
-    TryAgainError,
     anyio.BrokenResourceError,
     anyio.ClosedResourceError,
     anyio.EndOfStream,
 )
+
+# What an error begins with. Up to Redis 6.2, that of a script stands behind where it came up.
+_CODES: Final[dict[str, tuple[type[EngineError], str]]] = {
+    "MASTERDOWN": (StoreUnavailable, "the server has lost the one that it follows"),
+    "MISCONF": (StoreUnavailable, "the server cannot write to its disk"),
+    "NOREPLICAS": (StoreUnavailable, "the server misses those that follow it"),
+    "OOM": (StoreFull, "the server has no memory left"),
+    "READONLY": (StoreUnavailable, "the server follows another one"),
+    "WRONGTYPE": (StoreCorrupted, "somebody else has written to a key of this engine"),
+}
+
+_CODE: Final = re.compile(rf"(?:^|: -?)({'|'.join(_CODES)})\b")
 
 _PAUSE: Final = 0.5  # seconds between attempts to listen again
 
@@ -121,11 +131,12 @@ class Server:
             # The task groups of the client are to know of none of it, or they would wrap it.
             await stack.aclose()
             if isinstance(error, (RedisError, *_UNAVAILABLE)):
+                await anyio.lowlevel.checkpoint_if_cancelled()  # then that is what it comes from
                 raise _explained(error) from error
             raise
         listeners.start_soon(self._listen, client)
         if isinstance(client, Redis):  # the nodes of a cluster would wait for each other
-            self._pipeline = Pipeline(client, self._patience, _UNAVAILABLE)
+            self._pipeline = Pipeline(client, self._patience)
             listeners.start_soon(self._pipeline.serve)
         stack.callback(listeners.cancel_scope.cancel)
         self._client = client
@@ -153,6 +164,10 @@ class Server:
                     return await self._pipeline.run(known.sha, keys, args)
             return await self._run_alone(known, keys, args)
         except (RedisError, *_UNAVAILABLE) as error:
+            if isinstance(self._client, RedisCluster) and isinstance(error, ConnectionError):
+                # Or it would not ask who has taken over from a node that it cannot reach.
+                self._client.connection_pool.cluster_layout.report_errors(None, error)
+            await anyio.lowlevel.checkpoint_if_cancelled()  # as above
             raise _explained(error) from error
 
     async def _run_alone(
@@ -259,9 +274,9 @@ def _explained(error: BaseException) -> EngineError:
     if isinstance(error, _UNAVAILABLE):
         return StoreUnavailable(f"the server does not answer: {error}")
     if isinstance(error, WrongTypeError):
-        return StoreCorrupted(f"somebody else has written to a key of this engine: {error}")
-    if str(error).startswith("OOM"):
-        return StoreFull(f"the server has no memory left: {error}")
-    if str(error).startswith("MISCONF"):
-        return StoreUnavailable(f"the server cannot write to its disk: {error}")
-    return EngineError(f"the server refused: {error}")
+        kind, what = _CODES["WRONGTYPE"]
+    elif (code := _CODE.search(str(error))) is not None:
+        kind, what = _CODES[code[1]]
+    else:
+        kind, what = EngineError, "the server refused"
+    return kind(f"{what}: {error}")

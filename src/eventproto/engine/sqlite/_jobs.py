@@ -6,6 +6,8 @@ import sqlite3
 from typing import Final, TypeAlias
 
 from eventproto._value import value
+from eventproto.engine._checked import Span
+from eventproto.engine._cursors import position_of
 from eventproto.engine._values import DeadLetter, Depth, Job
 
 __all__ = [
@@ -65,6 +67,7 @@ def claim(db: Db, *, queue: str, n: int, now: float, lease: float) -> tuple[Job,
     if not rows:
         return ()
     expires = now + lease
+    token = max(token, position_of(now) - 1)
     db.executemany(
         "UPDATE jobs SET attempt = attempt + 1, token = ?, expires = ? WHERE number = ?",
         [(token + place, expires, row[0]) for place, row in enumerate(rows, 1)],
@@ -81,8 +84,8 @@ def ack(db: Db, *, job: Job, now: float, until: float | None) -> bool:
     row = _claimed(db, job)
     if row is None:
         return False
-    queue, number, *_ = row
-    _close(db, queue, number, job.group)
+    queue, number, group, *_ = row
+    _close(db, queue, number, group)
     if until is not None:
         db.execute("DELETE FROM done WHERE queue = ? AND until <= ?", (queue, now))
         db.execute("INSERT OR REPLACE INTO done VALUES (?, ?, ?)", (queue, job.id, until))
@@ -109,12 +112,12 @@ def bury(db: Db, *, job: Job, reason: str, now: float) -> bool:
     row = _claimed(db, job)
     if row is None:
         return False
-    queue, number, data, attempt = row
-    _close(db, queue, number, job.group)
+    queue, number, group, data, attempt = row
+    _close(db, queue, number, group)
     db.execute("UPDATE queues SET burial = burial + 1, dead = dead + 1 WHERE queue = ?", (queue,))
     db.execute(
         "INSERT INTO dead SELECT queue, burial, ?, ?, ?, ?, ?, ? FROM queues WHERE queue = ?",
-        (job.id, data, job.group, attempt, reason, now, queue),
+        (job.id, data, group, attempt, reason, now, queue),
     )
     return True
 
@@ -157,7 +160,7 @@ def dead(db: Db, *, queue: str, after: int, limit: int) -> tuple[DeadLetter, ...
     return tuple(DeadLetter(*row) for row in rows)
 
 
-def replay(db: Db, *, queue: str, first: int | None, last: int | None, now: float) -> int:
+def replay(db: Db, *, queue: str, span: Span, now: float) -> int:
     """Open dead letters again."""
     number = _find(db, queue)
     if number is None:
@@ -165,20 +168,20 @@ def replay(db: Db, *, queue: str, first: int | None, last: int | None, now: floa
     rows = db.execute(
         'SELECT id, data, "group" FROM dead'
         " WHERE queue = ? AND number BETWEEN ? AND ? ORDER BY number",
-        _span(number, first, last),
+        (number, *_bounds(span)),
     ).fetchall()
     for id, data, group in rows:
         _open(db, number, New(id, data, group, now))
-    return discard(db, queue=queue, first=first, last=last)
+    return discard(db, queue=queue, span=span)
 
 
-def discard(db: Db, *, queue: str, first: int | None, last: int | None) -> int:
+def discard(db: Db, *, queue: str, span: Span) -> int:
     """Delete dead letters."""
     number = _find(db, queue)
     if number is None:
         return 0
     count = db.execute(
-        "DELETE FROM dead WHERE queue = ? AND number BETWEEN ? AND ?", _span(number, first, last)
+        "DELETE FROM dead WHERE queue = ? AND number BETWEEN ? AND ?", (number, *_bounds(span))
     ).rowcount
     db.execute("UPDATE queues SET dead = dead - ? WHERE queue = ?", (count, number))
     return count
@@ -204,12 +207,11 @@ def _knows(db: Db, queue: int, id: str, now: float) -> bool:
     return known is not None
 
 
-def _claimed(db: Db, job: Job) -> tuple[int, int, bytes, int] | None:
-    """The queue, number, data and attempt of a job whose claim still counts."""
+def _claimed(db: Db, job: Job) -> tuple[int, int, str | None, bytes, int] | None:
+    """The queue, number, group, data and attempt of a job whose claim still counts."""
     return db.execute(  # type: ignore[no-any-return]
-        "SELECT queue, number, data, attempt FROM jobs"
-        " WHERE queue = (SELECT queue FROM queues WHERE name = ?)"
-        " AND id = ? AND token = ? AND token > 0",
+        'SELECT queue, number, "group", data, attempt FROM jobs'
+        " WHERE queue = (SELECT queue FROM queues WHERE name = ?) AND id = ? AND token = ?",
         (job.queue, job.id, job.token),
     ).fetchone()
 
@@ -235,5 +237,6 @@ def _close(db: Db, queue: int, number: int, group: str | None) -> None:
     db.execute("UPDATE queues SET open = open - 1, changes = changes + 1 WHERE queue = ?", (queue,))
 
 
-def _span(queue: int, first: int | None, last: int | None) -> tuple[int, int, int]:
-    return queue, 0 if first is None else first, _LAST if last is None else last
+def _bounds(span: Span) -> tuple[int, int]:
+    first, last = span
+    return 0 if first is None else first, _LAST if last is None else last

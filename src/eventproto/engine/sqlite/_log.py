@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from dataclasses import replace
+
+from typing_extensions import override
 
 from eventproto._errors import LocalProtocolError
 from eventproto._event import Message
 from eventproto._value import value
-from eventproto.engine._checks import check_limit, check_name
+from eventproto.engine._checked import CheckedLog
 from eventproto.engine._codec import from_bytes, to_bytes
-from eventproto.engine._cursors import Cursors, position_of
-from eventproto.engine._interface import Hint
-from eventproto.engine._values import (
-    Clock,
-    Page,
-    Record,
-    Retention,
-    RetentionChoice,
-    retention_of,
-)
+from eventproto.engine._cursors import Cursors, oldest_of, position_of
+from eventproto.engine._values import Clock, Page, Record, Retention, RetentionChoice
 from eventproto.engine.sqlite._store import Store
 
 __all__ = ["SqliteLog"]
@@ -39,32 +31,24 @@ class _Topic:
     size: int
 
 
-class SqliteLog:
+class SqliteLog(CheckedLog):
     """See `eventproto.engine.Log`."""
 
     def __init__(self, store: Store, clock: Clock, retention: RetentionChoice) -> None:
+        super().__init__(store.hints(_last), retention)
         self._store = store
         self._clock = clock
-        self._retention = retention
-        self._hints = store.hints(_last)
 
-    async def append(self, topic: str, message: Message) -> str:
-        """See `Log.append`."""
-        check_name("topic", topic)
-        retention = retention_of(self._retention, topic)
-        now = position_of(self._clock)
-        cursor, added = await self._store.write(
+    @override
+    async def _append(self, topic: str, message: Message, retention: Retention) -> tuple[str, bool]:
+        now = position_of(self._clock())
+        return await self._store.write(
             lambda connection: _append(connection, topic, message, now, retention)
         )
-        if added:
-            self._hints.tell(topic)
-        return cursor
 
-    async def read(self, topic: str, after: str | None = None, limit: int = 100) -> Page:
-        """See `Log.read`."""
-        check_name("topic", topic)
-        check_limit("limit", limit, 0)
-        oldest = _oldest(position_of(self._clock), retention_of(self._retention, topic))
+    @override
+    async def _read(self, topic: str, after: str | None, limit: int, retention: Retention) -> Page:
+        oldest = oldest_of(position_of(self._clock()), retention)
         cursors, found, gap, last = await self._store.read(
             lambda connection: _read(connection, topic, after, limit, oldest)
         )
@@ -73,18 +57,9 @@ class SqliteLog:
         )
         return Page(records, gap, cursors.write(last))
 
-    def watch(self, topics: Iterable[str], hint: Hint) -> AbstractContextManager[None]:
-        """See `Log.watch`."""
-        return self._hints.watch(topics, hint)
-
 
 def _last(connection: sqlite3.Connection, topic: str) -> object:
     return connection.execute("SELECT last FROM topics WHERE name = ?", (topic,)).fetchone()
-
-
-def _oldest(now: int, retention: Retention) -> int:
-    """The last position that is too old to be there."""
-    return -1 if retention.age is None else now - int(retention.age * 1e6)
 
 
 def _find(connection: sqlite3.Connection, topic: str) -> _Topic | None:
@@ -109,7 +84,7 @@ def _append(
     if topic is not None and message.id is not None:
         held = connection.execute(
             "SELECT position FROM records WHERE topic = ? AND id = ? AND position > ?",
-            (topic.topic, message.id, _oldest(now, retention)),
+            (topic.topic, message.id, oldest_of(now, retention)),
         ).fetchone()
         if held is not None:
             return cursors.write(held[0]), False
@@ -143,7 +118,7 @@ def _trim(connection: sqlite3.Connection, topic: _Topic, retention: Retention, n
     """Delete from the old end what is too much; the row of the topic is for the caller to write."""
     count, total = topic.count, topic.size
     trimmed: tuple[int, str | None] = topic.trimmed_to, topic.trimmed_id
-    oldest = _oldest(now, retention)
+    oldest = oldest_of(now, retention)
     if oldest < 0 and not _too_much(count, total, retention):
         return topic
     rows = connection.execute(

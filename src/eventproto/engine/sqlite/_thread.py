@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing, suppress
 from copy import copy
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, Literal, TypeVar
@@ -84,12 +85,10 @@ class ConnectionThread:
 
     def _main(self) -> None:
         try:
-            connection = self._open()
-        except (sqlite3.Error, EventprotoError) as error:
+            with closing(self._open()) as connection:
+                self._serve(connection)
+        except Exception as error:  # noqa: BLE001  # told to who asks: nobody waits for ever
             self._refuse_all(self._explained(error))
-        else:
-            self._serve(connection)
-            connection.close()
 
     def _refuse_all(self, error: Exception) -> None:
         running = True
@@ -133,7 +132,8 @@ class ConnectionThread:
             connection.execute("COMMIT")
         except Exception as failure:  # noqa: BLE001  # told to who asked
             if connection.in_transaction:
-                connection.execute("ROLLBACK")
+                with suppress(sqlite3.Error):  # if it goes on, the next BEGIN fails, and tells
+                    connection.execute("ROLLBACK")
             error = self._explained(failure)
             if len(steps) == 1 or isinstance(error, StoreUnavailable):
                 _fail(steps, error)
