@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventproto import LocalProtocolError, PeerTimeout, RemoteProtocolError
-from eventproto.strategies._websocket import websocket_closes
+from eventproto.strategies import websocket_closes
 from eventproto.websocket import Close, CloseCode
 from eventproto.websocket._close import decode_close, encode_close, last_words
 

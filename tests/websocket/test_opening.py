@@ -19,8 +19,7 @@ from eventproto import (
     LocalProtocolError,
     PeerTimeout,
 )
-from eventproto.strategies import chunkings
-from eventproto.strategies._websocket import websocket_streams
+from eventproto.strategies import chunkings, websocket_streams
 from eventproto.testing import Wire, check_chunking, feed
 from eventproto.websocket import (
     ClientConnection,

@@ -16,7 +16,7 @@ from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
 from eventproto import EOF, Closed, End, RemoteProtocolError
-from eventproto.strategies._websocket import broken_websocket_streams, websocket_streams
+from eventproto.strategies import broken_websocket_streams, websocket_streams
 from eventproto.testing import feed
 from eventproto.websocket import (
     ClientConnection,
