@@ -76,7 +76,7 @@ async def test_following_what_is_no_log_socket(runtime: ModuleType) -> None:
 
 
 async def test_binary_is_read_as_well(runtime: ModuleType) -> None:
-    """The binding leaves it open which kind of message an event is in."""
+    """What an event is carried in does not matter."""
 
     async def talk(session: Any, request: Request) -> None:
         event = b'{"specversion":"1.0","type":"t","id":"1","source":"/","data":"x"}'
