@@ -107,6 +107,34 @@ async def test_what_a_browser_sends(runtime: ModuleType, tmp_path: Path) -> None
     ]
 
 
+async def test_windows_that_a_browser_keeps_to(runtime: ModuleType, tmp_path: Path) -> None:
+    """It may be asked for the smallest of them, or to forget each message."""
+    # WebSocket N10, N15, N19, N22
+    texts = ["".join(f"{word}: {number} " for number in range(500)) for word in ("one", "two")]
+
+    async def echo(session: Any, request: Request) -> None:
+        for _ in texts:
+            await session.send(await anext(session))
+        await session.close(4003, "done")
+
+    deflates = {
+        "/small": Deflate(window_bits=8, peer_window_bits=8),
+        "/forgetting": Deflate(context_takeover=False, peer_context_takeover=False),
+    }
+    endpoints = {path: WebSocket(echo, compression=deflates[path]) for path in deflates}
+    found: list[Any] = []
+    async with runtime.serve(Site({**endpoints, "/": Page()})) as server, browser(tmp_path) as page:
+        for path in deflates:
+            script = watch(path, messages=str(texts))
+            found.append(await page.run(f"http://127.0.0.1:{server.port}/", script))
+
+    (small, *heard), (forgetting, *heard_again) = found
+    assert small[2].endswith("server_max_window_bits=8; client_max_window_bits=8")
+    assert "server_no_context_takeover; client_no_context_takeover" in forgetting[2]
+    assert heard == heard_again
+    assert heard == [*(["text", each] for each in texts), ["close", 4003, "done", True]]
+
+
 async def test_ends_that_a_browser_sees(runtime: ModuleType, tmp_path: Path) -> None:
     """1000 when a handler returns, 1006 when it is cut off, or was never let in."""
 
