@@ -47,8 +47,9 @@ from eventproto.websocket._events import (
     Sendable,
     Text,
 )
-from eventproto.websocket._frames import Frame, FrameDecoder, Opcode, encode_frame
+from eventproto.websocket._frames import Frame, FrameDecoder, encode_frame
 from eventproto.websocket._handshake import ClientHandshake, accept, connect
+from eventproto.websocket._heads import Opcode
 from eventproto.websocket._limits import Limits
 from eventproto.websocket._mask import apply_mask
 from eventproto.websocket._opening import ClientConnection, ServerConnection

@@ -34,7 +34,8 @@ from eventproto.websocket._close import (
 from eventproto.websocket._deflate import Decompressor, Deflate
 from eventproto.websocket._encoded import Encoded, Waiting
 from eventproto.websocket._events import Binary, Close, Fragment, Ping, Pong, Sendable, Text
-from eventproto.websocket._frames import Frame, FrameDecoder, Opcode
+from eventproto.websocket._frames import Frame, FrameDecoder
+from eventproto.websocket._heads import Opcode
 from eventproto.websocket._limits import Limits
 from eventproto.websocket._messages import Assembly, Passage, framed, not_text
 from eventproto.websocket._outgoing import Outgoing, checked, encoded

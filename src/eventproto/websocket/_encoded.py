@@ -10,7 +10,8 @@ from eventproto._overflow import OutputQueue, Overflow
 from eventproto._value import value
 from eventproto.websocket._close import CloseCode
 from eventproto.websocket._events import Binary, Text
-from eventproto.websocket._frames import Opcode, encode_frame
+from eventproto.websocket._frames import encode_frame
+from eventproto.websocket._heads import Opcode
 from eventproto.websocket._limits import Limits
 from eventproto.websocket._messages import framed
 from eventproto.websocket._outgoing import Outgoing

@@ -5,27 +5,30 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
-from enum import IntEnum
-from typing import Any, Final, NamedTuple, TypeAlias, cast
+from typing import Any, Final, NamedTuple, cast
 
-from eventproto._errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from eventproto._errors import LimitExceeded, RemoteProtocolError
 from eventproto.websocket._close import CloseCode
+from eventproto.websocket._heads import (
+    BETWEEN_COMPRESSED,
+    BETWEEN_MESSAGES,
+    FIN,
+    LENGTH_16,
+    LENGTH_64,
+    MASK,
+    SHORT,
+    SHORT_HEADS,
+    WITHIN_MESSAGE,
+    Opcode,
+    extended_size,
+    frame_head,
+    malformed,
+    unexpected,
+)
 from eventproto.websocket._limits import Limits
 from eventproto.websocket._mask import apply_mask, mask, unmask
 
-__all__ = ["SHORT_HEADS", "Frame", "FrameDecoder", "Opcode", "encode_frame"]
-
-
-class Opcode(IntEnum):
-    """What a frame is for; those from 8 on are control frames."""
-
-    CONTINUATION = 0
-    TEXT = 1
-    BINARY = 2
-    CLOSE = 8
-    PING = 9
-    PONG = 10
+__all__ = ["Frame", "FrameDecoder", "encode_frame"]
 
 
 class Frame(NamedTuple):
@@ -68,11 +71,11 @@ def encode_frame(
             bytes; or a key of another size.
     """
     size = len(payload)
-    mask_bit = 0 if key is None else _MASK
-    if size <= _SHORT and fin and not rsv1:
+    mask_bit = 0 if key is None else MASK
+    if size <= SHORT and fin and not rsv1:
         head = SHORT_HEADS[opcode][mask_bit | size]
     else:
-        head = _head(opcode, size, mask_bit, fin=fin, rsv1=rsv1)
+        head = frame_head(opcode, size, mask_bit, fin=fin, rsv1=rsv1)
     if key is None:
         return head + payload
     return b"".join((head, key, apply_mask(payload, key)))
@@ -125,7 +128,7 @@ class FrameDecoder:
     def __init__(self, *, masked: bool, rsv1: bool = False, limits: Limits = Limits()) -> None:
         self.error: RemoteProtocolError | None = None
         self._limits = limits
-        self._mask = _MASK if masked else 0
+        self._mask = MASK if masked else 0
         self._head_size = 6 if masked else 2  # of a short frame
         # The chunk that is being read, up to where it was read, and those that came behind it.
         self._data = b""
@@ -133,7 +136,7 @@ class FrameDecoder:
         self._waiting: deque[bytes] = deque()
         self._ended = False
         # What may come next: which first bytes, and how large a data frame.
-        self._between = _BETWEEN_COMPRESSED if rsv1 else _BETWEEN_MESSAGES
+        self._between = BETWEEN_COMPRESSED if rsv1 else BETWEEN_MESSAGES
         self._kinds = self._between
         self._before = 0  # how much of a fragmented message has come
         self._fragments = 0  # in how many frames
@@ -167,7 +170,7 @@ class FrameDecoder:
         Most reads of most connections are. None if they are not; then nothing has changed.
         """
         size = len(data) - self._head_size
-        if 0 <= size <= _SHORT and data[1] == self._mask | size and size <= self._room:
+        if 0 <= size <= SHORT and data[1] == self._mask | size and size <= self._room:
             opcode = _SHORT_MESSAGES.get(data[0])
             if (
                 opcode is not None
@@ -212,18 +215,18 @@ class FrameDecoder:
         while wanted and at + 2 <= end:
             kind = kinds[data[at]]
             if kind is None:
-                raise _unexpected(data[at], kinds)
+                raise unexpected(data[at], kinds)
             opcode, fin, rsv1, ordinary = kind
             start = at + head_size
             size = data[at + 1] ^ mask_bit  # above 127 if the mask bit is not what it must be
-            if size > _SHORT:
-                if size > _64_BITS or opcode >= _CONTROL:
-                    raise _malformed(opcode, size, mask_bit)
-                wide = 2 if size == _16_BITS else 8
+            if size > SHORT:
+                if size > LENGTH_64 or opcode >= _CONTROL:
+                    raise malformed(opcode, size, mask_bit)
+                wide = 2 if size == LENGTH_16 else 8
                 if at + 2 + wide > end:
                     break
                 start += wide
-                size = _extended_size(data[at + 2 : at + 2 + wide])
+                size = extended_size(data[at + 2 : at + 2 + wide])
             if size > room and opcode < _CONTROL and not (rsv1 and self._has_room(size)):
                 raise _too_big(size, self._before, self._limits)
             stop = start + size
@@ -246,7 +249,7 @@ class FrameDecoder:
                 if fin:
                     kinds, room = self._between, self._begin_anew()
                 else:
-                    kinds, room = _WITHIN_MESSAGE, self._go_on(size, rsv1=rsv1)
+                    kinds, room = WITHIN_MESSAGE, self._go_on(size, rsv1=rsv1)
             if stop > end:
                 if at < end:
                     at = self._read_piece(frames, at)
@@ -298,104 +301,15 @@ class FrameDecoder:
         self._at = self._left = 0
 
 
-def _head(opcode: Opcode, size: int, mask_bit: int, *, fin: bool, rsv1: bool) -> bytes:
-    if opcode >= _CONTROL and (size > _SHORT or rsv1 or not fin):
-        msg = f"a control frame is whole and has at most {_SHORT} bytes, got {size}, {fin=} {rsv1=}"
-        raise LocalProtocolError(msg)
-    first = (_FIN if fin else 0) | (_RSV1 if rsv1 else 0) | opcode
-    if size <= _SHORT:
-        return bytes((first, mask_bit | size))
-    if size < 2**16:
-        return bytes((first, mask_bit | _16_BITS)) + size.to_bytes(2, "big")
-    return bytes((first, mask_bit | _64_BITS)) + size.to_bytes(8, "big")
-
-
-_Kind: TypeAlias = tuple[Opcode, bool, bool, bool]
-_Kinds: TypeAlias = tuple[_Kind | None, ...]
-
-_FIN: Final = 0x80
-_RSV1: Final = 0x40
-_MASK: Final = 0x80
-_SHORT: Final = 125
-_16_BITS: Final = 126
-_64_BITS: Final = 127
-
 # Under names of their own because these are looked up for each frame.
 _CONTINUATION: Final = Opcode.CONTINUATION
 _CLOSE: Final = Opcode.CLOSE
 _CONTROL: Final = 8
-_SHORT_MESSAGES: Final = {_FIN | opcode: opcode for opcode in (Opcode.TEXT, Opcode.BINARY)}
+_SHORT_MESSAGES: Final = {FIN | opcode: opcode for opcode in (Opcode.TEXT, Opcode.BINARY)}
 # What `Frame(...)` comes down to, in half of the time.
 _new: Final[Callable[[type[Frame], tuple[Opcode, bytes, bool, bool]], Frame]] = cast(
     "Any", tuple
 ).__new__
-
-
-def _kinds(
-    whole: AbstractSet[Opcode],
-    fragmented: AbstractSet[Opcode],
-    compressed: AbstractSet[Opcode] = frozenset(),
-) -> _Kinds:
-    """What each first byte says that a frame may have.
-
-    Opcode, FIN, RSV1, and whether nothing changes for the frames after it.
-    """
-    kinds: dict[int, _Kind] = {}
-    for opcode in whole:
-        ordinary = opcode not in {Opcode.CONTINUATION, Opcode.CLOSE}
-        kinds[_FIN | opcode] = (opcode, True, False, ordinary)
-    for opcode in fragmented:
-        kinds[opcode] = (opcode, False, False, False)
-    for opcode in compressed:
-        kinds[_FIN | _RSV1 | opcode] = (opcode, True, True, True)
-        kinds[_RSV1 | opcode] = (opcode, False, True, False)
-    return tuple(kinds.get(first) for first in range(256))
-
-
-_FIRST: Final = {Opcode.TEXT, Opcode.BINARY}
-_ALWAYS: Final = {Opcode.CLOSE, Opcode.PING, Opcode.PONG}
-_BETWEEN_MESSAGES: Final = _kinds(_FIRST | _ALWAYS, _FIRST)
-_BETWEEN_COMPRESSED: Final = _kinds(_FIRST | _ALWAYS, _FIRST, _FIRST)
-_WITHIN_MESSAGE: Final = _kinds({Opcode.CONTINUATION} | _ALWAYS, {Opcode.CONTINUATION})
-
-
-SHORT_HEADS: Final = {
-    opcode: tuple(bytes((_FIN | opcode, second)) for second in range(256)) for opcode in Opcode
-}
-"""The heads of whole frames, by opcode and second byte: to make one costs more than all else."""
-
-
-def _unexpected(first: int, kinds: _Kinds) -> RemoteProtocolError:
-    """Why this cannot be the first byte of a frame now."""
-    opcode = first & 0x0F
-    if first & 0x70:
-        msg = f"a frame with reserved bits {first >> 4 & 7:03b}, which mean nothing there"
-    elif opcode not in set(Opcode):
-        msg = f"a frame with opcode {opcode}, which is reserved"
-    elif opcode >= _CONTROL:
-        msg = f"a {Opcode(opcode).name} frame that is fragmented (RFC 6455, 5.5)"
-    elif kinds is _WITHIN_MESSAGE:
-        msg = f"a {Opcode(opcode).name} frame within a fragmented message (RFC 6455, 5.4)"
-    else:
-        msg = "a CONTINUATION frame with nothing to continue (RFC 6455, 5.4)"
-    return RemoteProtocolError(msg, code=CloseCode.PROTOCOL_ERROR)
-
-
-def _malformed(opcode: Opcode, size: int, mask: int) -> RemoteProtocolError:
-    """Why this cannot be the second byte of a frame."""
-    if size > _64_BITS:
-        msg = f"a frame that is {'not ' if mask else ''}masked (RFC 6455, 5.1)"
-    else:
-        msg = f"a {opcode.name} frame of more than {_SHORT} bytes (RFC 6455, 5.5)"
-    return RemoteProtocolError(msg, code=CloseCode.PROTOCOL_ERROR)
-
-
-def _extended_size(field: bytes) -> int:
-    size = int.from_bytes(field, "big")
-    if size <= (_SHORT if len(field) == 2 else 0xFFFF) or size >= 2**63:
-        msg = f"a frame whose length is coded as {field.hex()}, against RFC 6455, 5.2"
-        raise RemoteProtocolError(msg, code=CloseCode.PROTOCOL_ERROR)
-    return size
 
 
 def _too_big(size: int, before: int, limits: Limits) -> LimitExceeded:

@@ -13,7 +13,8 @@ from eventproto.http import MediaType
 from eventproto.websocket._close import CloseCode
 from eventproto.websocket._deflate import Decompressor
 from eventproto.websocket._events import Binary, Fragment, Text
-from eventproto.websocket._frames import Frame, Opcode
+from eventproto.websocket._frames import Frame
+from eventproto.websocket._heads import Opcode
 from eventproto.websocket._outgoing import checked, encoded
 
 __all__ = ["Assembly", "Passage", "carriage", "framed", "is_text", "not_text"]

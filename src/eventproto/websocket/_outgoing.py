@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Final
 
 from eventproto._errors import LocalProtocolError
 from eventproto._retry import Entropy
 from eventproto.websocket._deflate import Compressor, Deflate
-from eventproto.websocket._frames import SHORT_HEADS, Opcode, encode_frame
+from eventproto.websocket._frames import encode_frame
+from eventproto.websocket._heads import SHORT, SHORT_HEADS, Opcode
 
 __all__ = ["Outgoing", "checked", "encoded"]
 
@@ -43,7 +43,7 @@ class Outgoing:
             return encode_frame(opcode, payload, rsv1=True, key=self._key())
         if self._entropy is not None:
             return encode_frame(opcode, payload, key=self._entropy(4))
-        if len(payload) > _SHORT:
+        if len(payload) > SHORT:
             return encode_frame(opcode, payload)
         return SHORT_HEADS[opcode][len(payload)] + payload  # what that comes down to
 
@@ -84,9 +84,6 @@ class Outgoing:
 
     def _key(self) -> bytes | None:
         return None if self._entropy is None else self._entropy(4)
-
-
-_SHORT: Final = 125  # bytes of a payload
 
 
 def encoded(text: str) -> bytes:
