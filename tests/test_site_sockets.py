@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from eventproto import Chunk, LocalProtocolError, Message, Overflow
+from eventproto import Chunk, LocalProtocolError, Message, Overflow, websocket
 from eventproto.bridge import Carriage, from_websocket
 from eventproto.cloudevents import to_json
 from eventproto.engine import MemoryEngine, Record
@@ -145,7 +145,6 @@ def test_options_are_checked_when_the_endpoint_is_made(options: dict[str, Any]) 
         {"poll": 0},
         {"id_size": 0},
         {"source": ""},
-        {"overflow": Overflow.DROP_OLDEST},
     ],
 )
 def test_options_of_a_log_socket_are_checked(options: dict[str, Any]) -> None:
@@ -299,7 +298,7 @@ def test_a_gap() -> None:
     named = subscriber(channel("h\u00e9", named=True), named=True)
     message = read(named.lose(0))
     assert Gap.of(message) == Gap("c-0", "history", "h\u00e9")
-    assert message.subject == "h%C3%A9"
+    assert message.id == "gap:h%C3%A9/c-0"
     assert "lasteventid" not in message.extensions
     odd = 'a\0"\u2028\U0001f600 \ufffe%26'
     assert Gap.of(read(SocketForm("/").gap(Gap(odd, "history")))) == Gap(odd, "history")
@@ -328,6 +327,44 @@ def test_what_is_appended_comes_out(message: Message) -> None:
     assert found.source == (message.source or "/a")
     extensions = {**message.extensions, "lasteventid": "c-1"}
     assert found.extensions == extensions
+
+
+def test_what_gave_way_is_said() -> None:
+    """Where it is missing, behind what left last, or where the client was."""
+    topic = channel("a")
+    client = subscriber(topic)
+    endpoint = LogSocket(
+        LOG, "a", overflow=Overflow.DROP_OLDEST, limits=websocket.Limits(output_count=1)
+    )
+    machine = asking(endpoint, "/x?last_event_id=c-0")
+    assert isinstance(machine.next_event(), Followed)
+    output(machine)
+
+    def tell(*numbers: int) -> list[Message]:
+        for number in numbers:
+            made = Message.of_json({}, id=f"{number}", type="gap" if number == 3 else "t")
+            for each in client.take(0, [topic.add(Record(f"c-{number}", made))]):
+                machine.send(each, 1)
+        peer = websocket.Connection(websocket.Role.CLIENT)
+        peer.receive(output(machine), 0)
+        events = list(iter(peer.next_event, None))
+        return [from_websocket(e, Carriage.CLOUDEVENTS) for e in events if isinstance(e, Text)]
+
+    gap, found = tell(1, 2)
+    assert (Gap.of(gap), found.id) == (Gap("c-0", "overflow"), "2")
+    gap, found = tell(3, 4)
+    assert (Gap.of(gap), found.id) == (Gap("2", "overflow"), "4")
+    (found,) = tell(5)
+    assert found.id == "5"
+
+
+def test_what_gave_way_behind_a_gap() -> None:
+    """It begins where that one does; unless the application has a type of that name, too."""
+    form = SocketForm("/")
+    gap = form.missing("", form.gap(Gap("7", "history")))
+    assert Gap.of(read(gap)) == Gap("7", "overflow")
+    own = form.record(form.body(Message(data=b"", id="1", type="gap"), None, "a"), "1", None)
+    assert Gap.of(read(form.missing("", own))) == Gap("1", "overflow")
 
 
 def test_how_a_connection_is_told() -> None:

@@ -21,8 +21,8 @@ class Overflow(Enum):
     """Its connection ends. It comes back, says where it was, and loses nothing."""
 
     DROP_OLDEST = "drop-oldest"
-    """What has waited longest gives way. A stream of Server-Sent Events says that something is
-    missing; on a WebSocket, nobody is told."""
+    """What has waited longest gives way. An event stream and a `site.LogSocket` say that
+    something is missing; on other WebSockets, nobody is told."""
 
     COALESCE = "coalesce"
     """What waits gives way to what is newer under the same key, however much room there is. For a

@@ -14,8 +14,10 @@ from eventproto import (
     Message,
     Overflow,
 )
+from eventproto.cloudevents import from_json
 from eventproto.engine import MemoryEngine
 from eventproto.site import LogSocket
+from eventproto.sse import Gap
 from eventproto.websocket import Limits
 from tests.drivers.log_sockets import ids_of, serving, take
 from tests.drivers.log_streams import Store, ids, publish
@@ -66,6 +68,25 @@ async def test_a_slow_client_gets_the_newest_of_each_key(runtime: ModuleType) ->
             got.append((await anext(socket)).json()["id"])
         assert len(got) < 200
         assert got == sorted(set(got), key=lambda each: int(each[3:]))
+
+
+async def test_a_slow_client_misses_the_oldest_and_sees_it(runtime: ModuleType) -> None:
+    """A gap stands wherever some are missing, and nowhere else."""
+    log = MemoryEngine().log
+    async with slow_client(runtime, log, overflow=Overflow.DROP_OLDEST) as (_, socket):
+        got: list[Message] = []
+        while not got or got[-1].id != "id-199":
+            got.append(from_json((await anext(socket)).data))
+    assert any(each.type == "gap" for each in got)
+    number, missing = -1, False
+    for each in got:
+        if each.type == "gap":
+            assert Gap.of(each) == Gap(f"id-{number}", "overflow")
+            missing = True
+        else:
+            found = int((each.id or "")[3:])
+            assert (found > number + 1) is missing
+            number, missing = found, False
 
 
 async def test_history_waits_for_a_slow_client(runtime: ModuleType) -> None:

@@ -180,6 +180,25 @@ def test_the_oldest_may_give_way() -> None:
     assert output(connection) == [Encoded.of(each).frame for each in "bcde"]
 
 
+def test_the_peer_may_be_told_of_what_gave_way() -> None:
+    """Where it is missing, once, and by what left before it."""
+    asked: list[Encoded | None] = []
+
+    def missing(taken: Encoded | None) -> Encoded:
+        asked.append(taken)
+        return Encoded.of("...")
+
+    connection = Connection(
+        Role.SERVER, overflow=Overflow.DROP_OLDEST, missing=missing, limits=Limits(output_count=2)
+    )
+    connection.handle_timeout(0)
+    for given, told in (("123", ["...", "2", "3"]), ("4", ["4"]), ("567", ["...", "6", "7"])):
+        for each in given:
+            connection.send(Encoded.of(each), 0)
+        assert output(connection) == [Encoded.of(each).frame for each in told]
+    assert asked == [None, Encoded.of("4")]
+
+
 def test_a_server_connection_says_what_gives_way() -> None:
     """It hands it on."""
     request = (

@@ -16,6 +16,7 @@ from eventproto._machine import EOF, Chunk, End
 from eventproto._value import value
 from eventproto.http import Body, Call, Request, Response, Result, ServerConnection
 from eventproto.site._endpoints import EventStream, SocketOptions, WebSocket
+from eventproto.site._forms import SocketForm
 from eventproto.site._logs import LogSocket, LogStream
 from eventproto.site._places import Start, start_of
 from eventproto.site._site import Site
@@ -201,7 +202,10 @@ def _accept(
     if isinstance(endpoint, LogStream | LogSocket):
         admit = partial(_admit_to_log, endpoint, starts)
     if isinstance(endpoint, SocketOptions):
-        return websocket.accept(request, admit=admit, **endpoint.of_handshake())
+        missing = None
+        if isinstance(endpoint, LogSocket):
+            missing = partial(SocketForm(endpoint.source).missing, sse.last_event_id(request))
+        return websocket.accept(request, admit=admit, missing=missing, **endpoint.of_handshake())
     methods, cors = endpoint.methods, endpoint.cors
     return sse.accept(request, methods=methods, cors=cors, admit=admit, **endpoint.of_machine())
 

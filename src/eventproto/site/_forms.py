@@ -130,13 +130,24 @@ class SocketForm(Form[websocket.Encoded]):
     @override
     def gap(self, gap: sse.Gap) -> websocket.Encoded:
         # Where a client was is what anybody may have made up, and an id takes less than data.
-        after = quote(gap.after, safe="=&%")
-        subject = None if gap.channel is None else quote(gap.channel, safe="")
-        data = json.loads(gap.event().data)
+        behind = "/".join(quote(each, safe="") for each in (gap.channel, gap.after) if each)
         said = Message.of_json(
-            data, type="gap", id=f"gap:{after}", source=self.source, subject=subject
+            json.loads(gap.event().data), type="gap", id=f"gap:{behind}", source=self.source
         )
         return websocket.Encoded.of(to_json(said).decode())
+
+    def missing(self, place: str, taken: websocket.Encoded | None) -> websocket.Encoded:
+        """Records gave way in the queue of a connection, behind what left last, if anything did.
+
+        Args:
+            place: Where the client was when it came.
+            taken: What left last.
+        """
+        if taken is not None:
+            said = json.loads(taken.payload)
+            # A gap has no place of its own, or a client that is cut off behind it would not see it.
+            place = said["lasteventid"] if "lasteventid" in said else said["data"]["after"]
+        return self.gap(sse.Gap(place, "overflow"))
 
     @override
     def place(self, place: str) -> websocket.Encoded:

@@ -10,7 +10,6 @@ from typing_extensions import override
 
 from eventproto._errors import LocalProtocolError
 from eventproto._event import Message
-from eventproto._overflow import Overflow
 from eventproto._value import value
 from eventproto.bridge import Carriage
 from eventproto.cloudevents import WEBSOCKET_SUBPROTOCOL
@@ -79,7 +78,7 @@ class LogOptions:
 
 @value(kw_only=True)
 class LogStream(StreamOptions, LogOptions):
-    """An endpoint that streams topics of a log to each client, under these and those options.
+    """An endpoint that streams topics of a log, under `StreamOptions` and `LogOptions`.
 
     One topic is streamed as it is: the event type is the type of the message, the event id its
     id; or its cursor, if the id has a control character or a space at one of its ends, which
@@ -104,7 +103,7 @@ class LogStream(StreamOptions, LogOptions):
 
 @value(kw_only=True)
 class LogSocket(SocketOptions, LogOptions):
-    """An endpoint that sends topics of a log over a WebSocket to each client, under these options.
+    """An endpoint that sends topics of a log over WebSockets: `SocketOptions` and `LogOptions`.
 
     Each record is one text message: a CloudEvent in JSON, of the subprotocol `cloudevents.json`,
     whether or not the client has offered that. `bridge.from_websocket` reads it. It is the message
@@ -115,12 +114,12 @@ class LogSocket(SocketOptions, LogOptions):
     - `channel`, an extension: where there are several topics, which one it is of.
     - `source`, where the message has none: `source` of this endpoint and the topic.
 
-    An extension of either name that a message has gives way. A gap is an event of type `gap` with
-    the data of a `sse.Gap`, which `sse.Gap.of` reads; a place without a record is one of type
-    `place`, without data.
+    An extension of either name that a message has gives way. A gap, also one that
+    `Overflow.DROP_OLDEST` leaves, is an event of type `gap` with the data of a `sse.Gap`, which
+    `sse.Gap.of` reads; a place without a record is one of type `place`, without data.
 
     A message that is no CloudEvent, because a string in it has a control character, is left out and
-    logged. `Overflow.DROP_OLDEST` is refused: nothing could tell a client what it misses.
+    logged.
 
     Attributes:
         handler: Talks with the peer at the same time; what it sends goes between the records. When
@@ -132,7 +131,7 @@ class LogSocket(SocketOptions, LogOptions):
             as `sse.Limits` has it.
 
     Raises:
-        LocalProtocolError: `overflow` is `DROP_OLDEST`, or another option cannot be.
+        LocalProtocolError: `source` is empty, or `id_size` is not positive.
     """
 
     handler: Handler | None = None
@@ -144,9 +143,6 @@ class LogSocket(SocketOptions, LogOptions):
     def __post_init__(self) -> None:
         SocketOptions.__post_init__(self)
         LogOptions.__post_init__(self)
-        if self.overflow is Overflow.DROP_OLDEST:
-            msg = "a WebSocket cannot say that something gave way: take DISCONNECT or COALESCE"
-            raise LocalProtocolError(msg)
         if not (self.id_size > 0 and self.source):
             msg = f"source is not empty and id_size positive, got {self.source!r}, {self.id_size}"
             raise LocalProtocolError(msg)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from typing import TypeAlias
 
 from eventproto._errors import LimitExceeded
 from eventproto._event import Message
@@ -16,7 +17,7 @@ from eventproto.websocket._limits import Limits
 from eventproto.websocket._messages import framed
 from eventproto.websocket._outgoing import Outgoing
 
-__all__ = ["Encoded", "Waiting"]
+__all__ = ["Encoded", "Missing", "Waiting"]
 
 
 @value()
@@ -57,6 +58,11 @@ class Encoded:
         return len(self.frame)
 
 
+Missing: TypeAlias = Callable[[Encoded | None], Encoded]
+"""Makes what a peer is told where messages gave way, of the one that left last before them, if any
+did. It must not raise."""
+
+
 class Waiting:
     """What is encoded and waits for its turn on one connection.
 
@@ -64,13 +70,19 @@ class Waiting:
         outgoing: What makes the frames of this side.
         overflow: What happens at the bounds.
         limits: The bounds.
+        missing: What says that something gave way; None for nobody.
     """
 
-    __slots__ = ("_limits", "_outgoing", "_queue")
+    __slots__ = ("_dropped", "_limits", "_missing", "_outgoing", "_queue", "_taken")
 
-    def __init__(self, outgoing: Outgoing, overflow: Overflow, limits: Limits) -> None:
+    def __init__(
+        self, outgoing: Outgoing, overflow: Overflow, limits: Limits, missing: Missing | None
+    ) -> None:
         self._outgoing = outgoing
         self._limits = limits
+        self._missing = missing
+        self._dropped = 0  # how much the peer knows to be missing
+        self._taken: Encoded | None = None  # what left last
         self._queue: OutputQueue[Encoded] = OutputQueue(
             overflow, count=limits.output_count, size=limits.output_size
         )
@@ -86,8 +98,19 @@ class Waiting:
 
     def take(self) -> bytes | None:
         """The next frame, if there is one and no other message is amid its fragments."""
-        if self._outgoing.amid_message or (message := self._queue.take()) is None:
+        if self._outgoing.amid_message or (message := self._next()) is None:
             return None
         if self._outgoing.plain:
             return message.frame
         return self._outgoing.message(message.opcode, message.payload)
+
+    def _next(self) -> Encoded | None:
+        if self._missing is None:
+            return self._queue.take()
+        if self._queue.dropped > self._dropped:
+            self._dropped = self._queue.dropped
+            message: Encoded | None = self._missing(self._taken)
+        else:
+            message = self._queue.take()
+        self._taken = message or self._taken
+        return message
