@@ -33,9 +33,10 @@ Where the specification leaves a choice, this package has decided:
 
 from eventproto.websocket._attempt import Attempt
 from eventproto.websocket._close import AbnormalClosure, CloseCode
-from eventproto.websocket._connection import Connection, Role
+from eventproto.websocket._closing import Role
+from eventproto.websocket._connection import Connection
 from eventproto.websocket._deflate import Deflate
-from eventproto.websocket._encoded import Encoded, Missing
+from eventproto.websocket._encoded import Encoded
 from eventproto.websocket._events import (
     Binary,
     Close,
@@ -71,7 +72,6 @@ __all__ = [
     "Frame",
     "FrameDecoder",
     "Limits",
-    "Missing",
     "Opcode",
     "Opened",
     "Ping",

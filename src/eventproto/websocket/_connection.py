@@ -6,55 +6,39 @@ import math
 import os
 from collections.abc import Hashable
 from enum import Enum
-from typing import Any, Final, cast
+from typing import Final
 
 from typing_extensions import override
 
 from eventproto._errors import (
     ClosedError,
-    ConnectionLost,
-    EventprotoError,
     LimitExceeded,
     LocalProtocolError,
     PeerTimeout,
     RemoteProtocolError,
 )
 from eventproto._event import Event, Message
-from eventproto._machine import EOF, Chunk, End, Machine
+from eventproto._machine import EOF, Chunk, End
 from eventproto._overflow import Overflow
 from eventproto._retry import Entropy
 from eventproto.websocket._allowance import Allowance
-from eventproto.websocket._close import (
-    AbnormalClosure,
-    CloseCode,
-    decode_close,
-    encode_close,
-    last_words,
-)
+from eventproto.websocket._close import CloseCode
+from eventproto.websocket._closing import READING, Closing, Role
 from eventproto.websocket._deflate import Decompressor, Deflate
-from eventproto.websocket._encoded import Encoded, Missing, Waiting
+from eventproto.websocket._encoded import Encoded, Waiting
 from eventproto.websocket._events import Binary, Close, Fragment, Ping, Pong, Sendable, Text
 from eventproto.websocket._frames import Frame, FrameDecoder
 from eventproto.websocket._heads import Opcode
 from eventproto.websocket._limits import Limits
-from eventproto.websocket._messages import Assembly, Passage, framed, not_text
+from eventproto.websocket._messages import Assembly, Passage, framed, whole
 from eventproto.websocket._outgoing import Outgoing, checked, encoded
 from eventproto.websocket._pings import Pings
-from eventproto.websocket._states import TRANSITIONS, State, Step
+from eventproto.websocket._states import State, Step
 
-__all__ = ["Connection", "Role"]
-
-
-class Role(Enum):
-    """Which end of a connection this is."""
-
-    CLIENT = "client"
-    """Masks what it sends, and lets the server end the TCP connection."""
-    SERVER = "server"
-    """Must not mask, and ends the TCP connection once both have said Close."""
+__all__ = ["Connection"]
 
 
-class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
+class Connection(Closing[Sendable | Encoded | End]):
     """One end of a WebSocket, after the opening handshake.
 
     It reports `Text`, `Binary`, `Ping`, `Pong`, at most one `Close`, and at the end `Closed`.
@@ -81,7 +65,6 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
             instead of whole. Nothing of them is held then, so `Limits.message_size` may be large.
         overflow: What happens when more that is `Encoded` waits for the peer than `limits` allow.
             `Overflow.DISCONNECT` is a Close with code 1013, and `LimitExceeded`.
-        missing: Under `Overflow.DROP_OLDEST`, makes what the peer is told where something gave way.
         limits: How much, and how slowly, the peer may send.
         entropy: Where masking keys come from. They must be unpredictable (RFC 6455, 10.3).
 
@@ -100,19 +83,13 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
         compression: Deflate | None = None,
         fragments: bool = False,
         overflow: Overflow = Overflow.DISCONNECT,
-        missing: Missing | None = None,
         limits: Limits = Limits(),
         entropy: Entropy = os.urandom,
     ) -> None:
-        super().__init__(max_backlog=limits.backlog)
+        super().__init__(role, limits)
         self.subprotocol = subprotocol
         self.compression = compression
-        self.close_received: Close | None = None
-        self.close_sent: Close | None = None
-        self._role = role
-        self._limits = limits
         self._entropy = entropy
-        self._state = State.OPEN
         # What comes.
         self._decoder = FrameDecoder(
             masked=role is Role.SERVER, rsv1=compression is not None, limits=limits
@@ -123,7 +100,6 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
         self._plain = compression is None and not fragments
         self._unread = 0  # bytes that came since the application had nothing to take
         self._controls = Allowance(limits.control_rate)
-        self._ended = False  # whether the wire has brought EOF
         # What goes.
         self._outgoing = Outgoing(
             compression=compression, entropy=entropy if role is Role.CLIENT else None
@@ -131,18 +107,11 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
         self._pongs: list[bytes] = []  # short and most often empty, so no deque of 760 bytes
         self._pings = Pings()
         self._overflow = overflow
-        self._missing = missing
         self._waiting: Waiting | None = None  # as long as nothing ever had to
         # When.
         self._heard = 0.0  # the peer sent something
         self._asked = 0.0  # this machine sent a Ping of its own
         self._talked = 0.0  # a message went either way, or a part of one
-        self._error: EventprotoError | None = None
-
-    @property
-    def state(self) -> State:
-        """Where the connection stands."""
-        return self._state
 
     @property
     def latency(self) -> float | None:
@@ -155,11 +124,6 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
     def awaits_pong(self, payload: bytes) -> bool:
         """Whether a Ping with this payload was sent, and may still be answered."""
         return self._pings.waiting(payload)
-
-    @property
-    def ending(self) -> bool:
-        """Whether nothing more is read, which may not have been reported yet."""
-        return self._failure is not None or self._state not in _READING
 
     @property
     @override
@@ -221,12 +185,13 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
         self._outputs.append(self._outgoing.fragment(opcode, payload, fin=fin))
         self._talked = self._now
 
+    @override
     def _write(self, opcode: Opcode, payload: bytes) -> None:
         self._outputs.append(self._outgoing.frame(opcode, payload))
 
     def _offer(self, message: Encoded) -> None:
         if self._waiting is None:
-            self._waiting = Waiting(self._outgoing, self._overflow, self._limits, self._missing)
+            self._waiting = Waiting(self._outgoing, self._overflow, self._limits)
         error = self._waiting.put(message)
         if error is None:
             self._talked = self._now
@@ -237,12 +202,10 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
         if self._waiting is not None:
             self._outputs.extend(iter(self._waiting.take, None))
 
+    @override
     def _send_close(self, close: Close) -> None:
         self._let_out_waiting()
-        self._write(Opcode.CLOSE, encode_close(close))
-        self.close_sent = close
-        self._step(Step.SEND_CLOSE)
-        self._advance()
+        super()._send_close(close)
 
     # What comes from the peer.
 
@@ -265,7 +228,7 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
         if self._plain and (message := self._decoder.short_message(data)) is not None:
             self._talked = self._now
             try:
-                self._hear(*message)
+                self._events.append(whole(*message))
             except RemoteProtocolError as error:
                 self._fail(error)
             return
@@ -283,14 +246,14 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
     def _on_receive(self, data: Chunk) -> None:
         if data is EOF:
             self._ended = True
-        elif self._state in _READING:
+        elif self._state in READING:
             self._decoder.feed(data)
             self._heard = self._now
             self._unread = self._unread + len(data) if self._events else len(data)
 
     @override
     def _parse(self) -> bool:
-        if self._state in _READING:
+        if self._state in READING:
             # One by one where each may become large.
             room = 1 if self.compression else self._max_backlog - len(self._events)
             frames = self._decoder.frames(room)
@@ -308,7 +271,7 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
         for frame in frames:
             opcode, payload, fin, _ = frame
             if plain and fin and (opcode is _TEXT or opcode is _BINARY):
-                self._hear(opcode, payload)
+                events.append(whole(opcode, payload))
             elif opcode < _CONTROL:
                 if (event := self._incoming.add(frame, self._now)) is not None:
                     events.append(event)
@@ -320,23 +283,9 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
         if self._decoder.error is not None:
             raise self._decoder.error
 
-    def _hear(self, opcode: Opcode, payload: bytes) -> None:
-        if opcode is _TEXT:
-            text = _new(Text)
-            try:
-                _set_text(text, payload.decode())
-            except UnicodeDecodeError as error:
-                raise not_text(error.start) from error
-            self._events.append(text)
-        else:
-            binary = _new(Binary)
-            _set_data(binary, payload)
-            self._events.append(binary)
-
     def _on_control(self, opcode: Opcode, payload: bytes) -> None:
         if opcode is Opcode.CLOSE:
-            self.close_received = decode_close(payload)
-            self._step(Step.RECEIVE_CLOSE)
+            self._on_close(payload)
             return
         if not self._controls.take(1, self._now):
             msg = f"more Pings and Pongs than {self._limits.control_rate} within a second"
@@ -347,12 +296,6 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
             self._events.append(Ping(payload))
         elif not self._pings.answered(payload, self._now):
             self._events.append(Pong(payload))
-
-    def _on_end(self) -> None:
-        if self._state is State.DISCONNECTING:
-            self._close(self._error)
-        else:
-            self._fail(AbnormalClosure(self.close_sent))
 
     @override
     def next_event(self) -> Event | None:
@@ -374,7 +317,7 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
             return self._outputs.popleft()
         return None if self._waiting is None else self._waiting.take()
 
-    # What the clock brings, and how it ends.
+    # What the clock brings.
 
     @override
     def _on_timeout(self, timer: Hashable) -> None:
@@ -384,11 +327,8 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
             self._on_pong_due()
         elif timer is _Timer.IDLE:
             self._look_idle()
-        elif self._state is State.CLOSE_SENT:
-            msg = f"the peer did not answer a Close in {self._limits.close_time} seconds"
-            self._close(PeerTimeout(msg))
         else:
-            self._close(self._error)
+            super()._on_timeout(timer)
 
     def _watch(self) -> None:
         """Ask the peer for a sign of life if it has been silent for long, else look again then."""
@@ -422,41 +362,16 @@ class Connection(Machine[Sendable | Encoded | End, Chunk, Chunk]):
             self._fail(PeerTimeout(msg))
 
     @override
-    def _on_failure(self, error: EventprotoError) -> None:
-        if isinstance(error, ConnectionLost):
-            self._close(error)
-            return
-        self._waiting = None
-        if self._state is State.OPEN:
-            self.close_sent = last_words(error)
-            self._write(Opcode.CLOSE, encode_close(self.close_sent))
-        self._error = error
-        self._step(Step.FAIL)
-        self._advance()
-
     def _step(self, step: Step) -> None:
-        self._state = TRANSITIONS[self._state, step]
-        self._timers.clear()
-        if self._state is State.DISCONNECTING:
-            if step is not Step.FAIL and self.close_received:
-                self._events.append(self.close_received)
-            if self._role is Role.SERVER:
-                self._outputs.append(EOF)
-        if self._state in {State.CLOSE_SENT, State.DISCONNECTING}:
-            self._timers.set(_Timer.CLOSE, self._now + self._limits.close_time)
-
-    @override
-    def _close(self, error: Exception | None = None) -> None:
-        self._waiting = None
-        self._step(Step.CLOSE)
-        super()._close(error)
+        if step in _ENDS:
+            self._waiting = None
+        super()._step(step)
 
 
 class _Timer(Enum):
     IDLE = "nobody has said anything"
     PING = "the peer has been silent"
     PONG = "a Ping waits for an answer"
-    CLOSE = "a Close waits for an answer, or for the end of the stream"
 
 
 # Under names of their own because these are looked up for each frame.
@@ -465,14 +380,10 @@ _BINARY: Final = Opcode.BINARY
 _CONTROL: Final = Opcode.CLOSE
 _OPEN: Final = State.OPEN
 _CLOSE_RECEIVED: Final = State.CLOSE_RECEIVED
-# What `Text(...)` and `Binary(...)` come down to.
-_new: Final = object.__new__
-_set_text: Final = cast("Any", Text).text.__set__
-_set_data: Final = cast("Any", Binary).data.__set__
 
 _EVENT_SIZE: Final = 16 * 1024  # bytes that came which count as an event
 
 _MESSAGES: Final = frozenset({Text, Binary, Message, str, bytes})
 # Tuples, because members of an enumeration are slow to hash.
 _SENDING: Final = (State.OPEN, State.CLOSE_RECEIVED)
-_READING: Final = (State.OPEN, State.CLOSE_SENT)
+_ENDS: Final = (Step.FAIL, Step.CLOSE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from codecs import utf_8_decode
 from functools import lru_cache
 from io import BytesIO, StringIO
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from eventproto._errors import RemoteProtocolError
 from eventproto._event import Message
@@ -17,7 +17,7 @@ from eventproto.websocket._frames import Frame
 from eventproto.websocket._heads import Opcode
 from eventproto.websocket._outgoing import checked, encoded
 
-__all__ = ["Assembly", "Passage", "carriage", "framed", "is_text", "not_text"]
+__all__ = ["Assembly", "Passage", "carriage", "framed", "is_text", "whole"]
 
 
 class _Incoming:
@@ -59,10 +59,10 @@ class _Incoming:
         try:
             text, size = utf_8_decode(payload, "strict", fin)
         except UnicodeDecodeError as error:
-            raise not_text(self._at + error.start) from error
+            raise _not_text(self._at + error.start) from error
         # Half of a surrogate pair: Python waits for its third byte before it says no.
         if b"\xed\xa0" <= payload[size : size + 2] <= b"\xed\xbf":
-            raise not_text(self._at + size)
+            raise _not_text(self._at + size)
         self._rest = payload[size:]
         self._at = 0 if fin else self._at + size
         return text
@@ -115,6 +115,25 @@ class Passage(_Incoming):
         return Fragment(content, frame.fin) if content or frame.fin else None
 
 
+def whole(opcode: Opcode, payload: bytes) -> Text | Binary:
+    """A message that came in one frame and was not compressed.
+
+    Raises:
+        RemoteProtocolError: It is TEXT, and not UTF-8 (1007).
+    """
+    # What `Text(...)` and `Binary(...)` come down to, as nothing is made more often.
+    if opcode is not _TEXT:
+        binary = _new(Binary)
+        _set_data(binary, payload)
+        return binary
+    text = _new(Text)
+    try:
+        _set_text(text, payload.decode())
+    except UnicodeDecodeError as error:
+        raise _not_text(error.start) from error
+    return text
+
+
 def carriage(message: Message) -> Text | Binary:
     """What carries a Message, see `is_text`."""
     return Text(message.data.decode()) if is_text(message) else Binary(message.data)
@@ -154,6 +173,9 @@ def is_text(message: Message) -> bool:
 
 _TEXT: Final = Opcode.TEXT
 _BINARY: Final = Opcode.BINARY
+_new: Final = object.__new__
+_set_text: Final = cast("Any", Text).text.__set__
+_set_data: Final = cast("Any", Binary).data.__set__
 _TEXTUAL: Final = ("/json", "+json", "/xml", "+xml")
 
 
@@ -167,7 +189,7 @@ def _names_text(content_type: str | None) -> bool:
     return textual and charset in {"utf-8", "us-ascii"}
 
 
-def not_text(at: int) -> RemoteProtocolError:
+def _not_text(at: int) -> RemoteProtocolError:
     """What is wrong with text that is not UTF-8 at this byte."""
     msg = f"a message of text that is not UTF-8 at byte {at}"
     return RemoteProtocolError(msg, code=CloseCode.INVALID_FRAME_PAYLOAD_DATA)
