@@ -36,7 +36,7 @@ from eventproto.websocket._close import AbnormalClosure, CloseCode
 from eventproto.websocket._closing import Role
 from eventproto.websocket._connection import Connection
 from eventproto.websocket._deflate import Deflate
-from eventproto.websocket._encoded import Encoded
+from eventproto.websocket._encoded import Encoded, Missing
 from eventproto.websocket._events import (
     Binary,
     Close,
@@ -72,6 +72,7 @@ __all__ = [
     "Frame",
     "FrameDecoder",
     "Limits",
+    "Missing",
     "Opcode",
     "Opened",
     "Ping",

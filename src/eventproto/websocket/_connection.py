@@ -25,7 +25,7 @@ from eventproto.websocket._allowance import Allowance
 from eventproto.websocket._close import CloseCode
 from eventproto.websocket._closing import READING, Closing, Role
 from eventproto.websocket._deflate import Decompressor, Deflate
-from eventproto.websocket._encoded import Encoded, Waiting
+from eventproto.websocket._encoded import Encoded, Missing, Waiting
 from eventproto.websocket._events import Binary, Close, Fragment, Ping, Pong, Sendable, Text
 from eventproto.websocket._frames import Frame, FrameDecoder
 from eventproto.websocket._heads import Opcode
@@ -65,6 +65,7 @@ class Connection(Closing[Sendable | Encoded | End]):
             instead of whole. Nothing of them is held then, so `Limits.message_size` may be large.
         overflow: What happens when more that is `Encoded` waits for the peer than `limits` allow.
             `Overflow.DISCONNECT` is a Close with code 1013, and `LimitExceeded`.
+        missing: Under `Overflow.DROP_OLDEST`, makes what the peer is told where something gave way.
         limits: How much, and how slowly, the peer may send.
         entropy: Where masking keys come from. They must be unpredictable (RFC 6455, 10.3).
 
@@ -83,6 +84,7 @@ class Connection(Closing[Sendable | Encoded | End]):
         compression: Deflate | None = None,
         fragments: bool = False,
         overflow: Overflow = Overflow.DISCONNECT,
+        missing: Missing | None = None,
         limits: Limits = Limits(),
         entropy: Entropy = os.urandom,
     ) -> None:
@@ -107,6 +109,7 @@ class Connection(Closing[Sendable | Encoded | End]):
         self._pongs: list[bytes] = []  # short and most often empty, so no deque of 760 bytes
         self._pings = Pings()
         self._overflow = overflow
+        self._missing = missing
         self._waiting: Waiting | None = None  # as long as nothing ever had to
         # When.
         self._heard = 0.0  # the peer sent something
@@ -191,7 +194,7 @@ class Connection(Closing[Sendable | Encoded | End]):
 
     def _offer(self, message: Encoded) -> None:
         if self._waiting is None:
-            self._waiting = Waiting(self._outgoing, self._overflow, self._limits)
+            self._waiting = Waiting(self._outgoing, self._overflow, self._limits, self._missing)
         error = self._waiting.put(message)
         if error is None:
             self._talked = self._now

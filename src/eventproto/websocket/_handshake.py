@@ -17,6 +17,7 @@ from eventproto.http import Admit, HandshakeRejected, Headers, Request, Response
 from eventproto.websocket._closing import Role
 from eventproto.websocket._connection import Connection
 from eventproto.websocket._deflate import Deflate
+from eventproto.websocket._encoded import Missing
 from eventproto.websocket._extensions import agree, offer, parse_extensions, settle
 from eventproto.websocket._limits import Limits
 
@@ -144,6 +145,7 @@ def accept(
     compression: Deflate | None = None,
     fragments: bool = False,
     overflow: Overflow = Overflow.DISCONNECT,
+    missing: Missing | None = None,
     limits: Limits = Limits(),
     entropy: Entropy = os.urandom,
 ) -> tuple[Response, Connection | None]:
@@ -162,6 +164,8 @@ def accept(
         compression: How messages may be compressed, if the client offers it; None for not at all.
         fragments: Whether the connection reports messages as they come, as `Fragment`.
         overflow: What happens when more that is `Encoded` waits for the client than limits allow.
+        missing: Under `Overflow.DROP_OLDEST`, makes what the client is told where something gave
+            way; None to tell it nothing.
         limits: The bounds of the connection.
         entropy: Where the payload of Pings comes from.
 
@@ -204,6 +208,7 @@ def accept(
         compression=agreed,
         fragments=fragments,
         overflow=overflow,
+        missing=missing,
         limits=limits,
         entropy=entropy,
     )
