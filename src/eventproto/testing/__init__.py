@@ -4,7 +4,8 @@ Nothing here touches a socket or waits: time passes as fast as the machines can 
 `check_engine` runs what it is given in an event loop.
 """
 
-from eventproto.testing._engine import EngineFactory, check_engine
+from eventproto.testing._engine import check_engine
+from eventproto.testing._engine_factory import EngineFactory
 from eventproto.testing._network import CallNetwork, Fate
 from eventproto.testing._transcript import Transcript, check_chunking, comparable, feed
 from eventproto.testing._wire import Wire

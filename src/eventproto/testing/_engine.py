@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
-from eventproto.engine import Clock, Engine, RetentionChoice
+from eventproto.testing._engine_factory import EngineFactory
 from eventproto.testing._loop import loop_of
 
 if TYPE_CHECKING:
     from hypothesis import settings as Settings  # noqa: N812  # as a type
 
-__all__ = ["EngineFactory", "check_engine"]
-
-
-class EngineFactory(Protocol):
-    """Opens an engine: a function, or a class, that takes these arguments."""
-
-    def __call__(
-        self, store: str, *, clock: Clock, retention: RetentionChoice, remember: float
-    ) -> AbstractAsyncContextManager[Engine]:
-        """Open a store.
-
-        Args:
-            store: Which one. A name that was not used before is that of an empty store; with one
-                that was, everything must be there again, and two may be open at once.
-            clock: Where the engine reads the time.
-            retention: What each topic keeps.
-            remember: For how long the id of a job that was acknowledged is known.
-        """
-        ...
+__all__ = ["check_engine"]
 
 
 def check_engine(

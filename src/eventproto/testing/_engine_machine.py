@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, ClassVar, Final, Self, cast
+from typing import ClassVar, Final, Self, cast
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from typing_extensions import override
 
 from eventproto.engine import Engine, Retention
-
-if TYPE_CHECKING:
-    from eventproto.testing._engine import EngineFactory
-    from eventproto.testing._loop import Loop
+from eventproto.testing._engine_factory import EngineFactory
+from eventproto.testing._loop import Loop
 
 __all__ = ["EngineMachine", "handles"]
 
