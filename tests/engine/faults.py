@@ -105,10 +105,27 @@ async def put_jobs(address: str, count: int) -> None:
                 unused.close()
 
 
-async def all_done(address: str) -> None:
+async def all_done(address: str, workers: list[Worker]) -> None:
     async with import_module("eventproto.asyncio").open_engine(address) as engine:
-        while (await engine.queue.depth(QUEUE)).open:  # noqa: ASYNC110  # by other processes
+        while (await engine.queue.depth(QUEUE)).open:
+            for worker in workers:
+                worker.must_run()
             await asyncio.sleep(0.1)
+
+
+@dataclass
+class Worker:
+    """One that runs, and where it writes down what it does."""
+
+    runtime: str
+    journal: Path
+    process: subprocess.Popen[bytes]
+
+    def must_run(self) -> None:
+        """Nobody but us ends it."""
+        if self.process.poll() is not None:
+            msg = f"a worker on {self.runtime} has ended by itself: {self.process.returncode}"
+            raise RuntimeError(msg)
 
 
 def run_faults(
@@ -137,31 +154,32 @@ def run_faults(
     journals: list[Path] = []
     killed: list[Path] = []
 
-    def start(runtime: str) -> tuple[str, Path, subprocess.Popen[bytes]]:
+    def start(runtime: str) -> Worker:
         journals.append(folder / f"{len(journals)}.journal")
         command = [sys.executable, "-m", "tests.engine.faults", "--worker", runtime]
         command += ["--address", address, "--journal", str(journals[-1])]
         command += ["--lease", str(lease), "--effort", str(effort)]
-        return runtime, journals[-1], subprocess.Popen(command)
+        return Worker(runtime, journals[-1], subprocess.Popen(command))
 
     workers = [start(runtime) for runtime in ("asyncio", "trio", "asyncio", "trio")]
     try:
         asyncio.run(put_jobs(address, jobs))
         for _ in range(kills):
             place = chance.randrange(len(workers))
-            runtime, journal, process = workers[place]
-            while not journal.exists():  # it has only just been started
+            doomed = workers[place]
+            while not doomed.journal.exists():  # it has only just been started
+                doomed.must_run()
                 time.sleep(0.01)
             time.sleep(chance.uniform(0.0, 0.3))
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            killed.append(journal)
-            workers[place] = start(runtime)
-        asyncio.run(all_done(address))
+            doomed.process.send_signal(signal.SIGKILL)
+            doomed.process.wait()
+            killed.append(doomed.journal)
+            workers[place] = start(doomed.runtime)
+        asyncio.run(all_done(address, workers))
     finally:
-        for _, _, process in workers:
-            process.kill()
-            process.wait()
+        for each in workers:
+            each.process.kill()
+            each.process.wait()
     return judge(jobs, journals, set(killed), time.monotonic() - started)
 
 

@@ -27,9 +27,9 @@ ROOT = Path(__file__).parents[2]
 def test_no_job_is_lost_when_workers_are_killed(kind: str, tmp_path: Path) -> None:
     """And each that is done twice was held by one of them. `tests.engine.faults` does more."""
     with engine_of(kind, tmp_path) as address:
-        outcome = run_faults(address, tmp_path, jobs=200, kills=3, lease=1.0, effort=0.01)
+        outcome = run_faults(address, tmp_path, jobs=200, kills=2, lease=1.0, effort=0.005)
     assert outcome.handled == outcome.jobs == 200
-    assert outcome.kills == 3
+    assert outcome.kills == 2
     assert outcome.unexplained == []
     assert outcome.twice <= outcome.held + outcome.late
 
@@ -108,6 +108,49 @@ async def test_nothing_is_there_of_a_transaction_that_was_killed(
         assert record.message.data == b"whole"
         assert await engine.leases.scan() == ()
         await engine.leases.set("k", b"")
+
+
+CUT_OFF = """
+import asyncio, resource, sys
+from eventproto import Message
+from eventproto.asyncio import Threads
+from eventproto.engine import EngineError, Retention
+from eventproto.engine.sqlite import SqliteEngine
+
+async def main():
+    keep_all = Retention(count=None, size=None)
+    async with SqliteEngine(sys.argv[1], Threads(), retention=keep_all) as engine:
+        unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, unlimited[1]))
+        try:
+            for number in range(1000):
+                await engine.log.append("t", Message(data=bytes(20_000)))
+                print("confirmed", flush=True)
+        except EngineError as error:
+            print(type(error).__name__, flush=True)
+        print((await engine.log.read("t", limit=0)).tail is not None, flush=True)
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+        await engine.log.append("t", Message(data=b"behind"))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no files")
+async def test_a_write_that_is_cut_off_is_a_typed_error(
+    tmp_path: Path, runtime: ModuleType
+) -> None:
+    """Whatever the system refuses it for; what was confirmed is there, and all goes on."""
+    path = tmp_path / "x.db"
+    command = [sys.executable, "-c", CUT_OFF, str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: ASYNC221
+    *confirmed, error, read = done.stdout.split()
+    assert error in {"EngineError", "StoreFull"}
+    assert read == "True"
+    assert len(confirmed) > 5
+    async with SqliteEngine(path, runtime.Threads()) as engine:
+        sizes = [len(each.message.data) for each in (await engine.log.read("t")).records]
+    assert sizes == [20_000] * len(confirmed) + [len(b"behind")]
 
 
 async def fill(log: Log, cursors: list[str]) -> None:

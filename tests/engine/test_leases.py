@@ -11,6 +11,7 @@ import pytest
 from eventproto import LocalProtocolError
 from eventproto.engine import Lease
 from tests.engine.conftest import ManualClock, Open
+from tests.engine.steps import together
 
 
 def keys(found: Iterable[Lease]) -> list[str]:
@@ -135,12 +136,14 @@ async def test_many_keys_stay_in_order(open_engine: Open) -> None:
     names = [f"{random.randrange(10**6):06d}" for _ in range(1500)]
     async with open_engine() as engine:
         leases = engine.leases
-        for name in names:
-            await leases.set(name, b"")
+
+        async def remove(name: str) -> None:
+            assert await leases.delete(name)
+
+        await together(lambda name: leases.set(name, b""), names)
         kept = sorted(set(names))
         assert keys(await leases.scan(limit=2000)) == kept
-        for name in kept[100:1400]:
-            assert await leases.delete(name)
+        await together(remove, kept[100:1400])
         kept[100:1400] = []
         assert keys(await leases.scan(limit=2000)) == kept
         assert keys(await leases.scan(after=kept[99], limit=1)) == kept[100:101]
