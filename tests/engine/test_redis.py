@@ -159,3 +159,21 @@ async def test_a_topic_that_was_only_read_is_not_kept(redis_server: RedisServer)
         assert 3500 < int(answer[1:]) <= 3600
         await append(engine, "a")
         assert redis_server.ask("TTL", "eventproto:log:{t}:topic") == b":-1\r\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "cluster"),
+    [
+        ("", False),
+        ("localhost", False),
+        ("http://localhost", False),
+        ("redis://localhost:99999", False),
+        ("redis://localhost:none", False),
+        ("redis://[::", False),
+        ("unix:///run/redis.sock", True),
+    ],
+)
+def test_what_is_no_url_of_a_server_is_refused(url: str, cluster: bool) -> None:
+    """Before anything is asked of it; a password in it is told to nobody."""
+    with pytest.raises(LocalProtocolError, match="a server is at a URL"):
+        RedisEngine(url, cluster=cluster)

@@ -4,8 +4,8 @@ All times are Unix time in seconds on the clock of the engine. Names (topics, qu
 groups) are strings that are not empty. A call that breaks this raises `LocalProtocolError` and
 changes nothing; a store that fails raises an `EngineError`. Once a call has returned, what it did
 outlives the process, as far as the engine has a store that does. A call that was cancelled or that
-failed with `StoreUnavailable` may have been carried out or not, or be carried out a moment later, and
-may be repeated. A limit may be larger than all that a store can count to.
+failed with `StoreUnavailable` may have been carried out or not, or be carried out a moment later,
+and may be repeated. A limit may be larger than all that a store can count to.
 """
 
 from __future__ import annotations

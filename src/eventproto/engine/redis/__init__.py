@@ -45,7 +45,8 @@ class RedisEngine:
         entropy: What epochs and versions are drawn from.
 
     Raises:
-        LocalProtocolError: `remember` is negative, or the prefix has braces.
+        LocalProtocolError: `remember` is negative, the prefix has braces, or the URL is that of
+            no server.
 
     Attributes:
         log: See `Log`.

@@ -85,9 +85,13 @@ class Server:
         url: Where it is: `redis://`, `rediss://` or `unix://`.
         cluster: Whether it is one of a cluster.
         patience: For how many seconds to wait for an answer.
+
+    Raises:
+        LocalProtocolError: There is no such URL of a server.
     """
 
     def __init__(self, url: str, *, cluster: bool, patience: float) -> None:
+        _check_url(url, cluster=cluster)
         self._url = url
         self._cluster = cluster
         self._patience = patience
@@ -255,6 +259,19 @@ class Server:
     def _on_change(self) -> None:
         if self._changed is not None:
             self._changed.set()
+
+
+def _check_url(url: str, *, cluster: bool) -> None:
+    schemes = ("redis", "rediss") if cluster else ("redis", "rediss", "unix")
+    try:
+        parts = urlsplit(url)
+        wrong = parts.port == 0 or parts.scheme not in schemes
+    except ValueError:  # it has a port that is none, or half of an address
+        wrong = True
+    # Not the URL itself: there may be a password in it.
+    if wrong:
+        msg = f"a server is at a URL that begins with one of {', '.join(schemes)}"
+        raise LocalProtocolError(msg)
 
 
 async def _check_eviction(client: _Client) -> None:
