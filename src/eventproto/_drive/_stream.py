@@ -38,7 +38,7 @@ OnEvent: TypeAlias = Callable[[Event], object]
 HIGH_WATER: Final = 64
 """How much may wait to be taken before reading stops."""
 
-PIECE: Final = 1100 * 1024
+PIECE: Final = 64 * 1024
 """Bytes that are written at a time, so that a driver sees whether the peer takes any."""
 
 
