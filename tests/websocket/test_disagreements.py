@@ -83,8 +83,8 @@ def test_wsproto(data: st.DataObject, masked: bool) -> None:
         theirs(Wsproto, wire, masked=masked),
     )
     if (found, end) != (expected, code):
-        # It waits for all of a frame out of sequence, and for the third byte of half a surrogate
-        # pair; and it does not know 1014: see below.
+        # It waits for all of a head, and for the third byte of half a surrogate pair; and it does
+        # not know 1014: see below.
         assert (end, code) in {(1002, None), (1014, 1002), (1007, 1002)} or end == 1007
         assert found == expected[: len(found)]
         assert end == 1007 or found == expected
@@ -138,7 +138,7 @@ def test_a_close_within_a_fragmented_message() -> None:
 
 
 def test_a_frame_out_of_sequence() -> None:
-    """RFC 6455, 5.4: nothing that could follow makes it one. Both others wait for all of it."""
+    """RFC 6455, 5.4: nothing that could follow makes it one. The others wait for all its head."""
     wire = sent(more("abc"))[:4]
     assert ours(wire, masked=True) == ([], 1002)
     assert theirs(Wsproto, wire, masked=True) == ([], None)
