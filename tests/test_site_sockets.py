@@ -145,6 +145,7 @@ def test_options_are_checked_when_the_endpoint_is_made(options: dict[str, Any]) 
         {"poll": 0},
         {"id_size": 0},
         {"source": ""},
+        {"source": "a\nb"},
     ],
 )
 def test_options_of_a_log_socket_are_checked(options: dict[str, Any]) -> None:

@@ -91,6 +91,17 @@ async def test_binary_is_read_as_well(runtime: ModuleType) -> None:
         assert messages.last_event_id == "7"  # it says nothing of a place
 
 
+async def test_a_message_of_the_type_of_a_place(runtime: ModuleType) -> None:
+    """It is the application's, and not taken for one of the endpoint."""
+    log = MemoryEngine().log
+    await publish(log, 1, 2, type="place")
+    async with (
+        serving(runtime, LogSocket(log, "a", replay=True)) as (url, _),
+        runtime.connect_websocket(url).following() as messages,
+    ):
+        assert ids_of(await take(messages, 2)) == ["id-1", "id-2"]
+
+
 async def test_a_client_that_is_refused(runtime: ModuleType) -> None:
     """When it comes, and when it comes back."""
     log = MemoryEngine().log

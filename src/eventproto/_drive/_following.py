@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Final
 
 from typing_extensions import override
 
@@ -82,7 +81,7 @@ class Following(AsyncIterator[Message]):
                 self.websocket = await anext(self._connections)
             else:
                 message = self._read(carried)
-                if message.type != _PLACE:
+                if not _is_place(message):
                     return message
 
     def _read(self, carried: Message) -> Message:
@@ -97,4 +96,7 @@ class Following(AsyncIterator[Message]):
         return message
 
 
-_PLACE: Final = "place"
+def _is_place(message: Message) -> bool:
+    # Not one of the application that happens to be of this type.
+    own = message.id is not None and message.id.startswith("place:")
+    return own and message.type == "place" and not message.data

@@ -71,8 +71,8 @@ class WebSocketSession:
                 the commands of `websocket.Connection`, such as `websocket.Close`.
 
         Raises:
-            LocalProtocolError: It cannot be sent; an iterable without a piece, of which nobody
-                knows whether it is text, is not either.
+            LocalProtocolError: It cannot be sent; or it is an iterable without a piece, and nobody
+                knows whether it was to be text.
             ClosedError: The closing handshake has begun, or the connection has closed.
         """
         whole = not self._in_pieces and isinstance(message, _WHOLE)

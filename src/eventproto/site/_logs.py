@@ -12,7 +12,7 @@ from eventproto._errors import LocalProtocolError
 from eventproto._event import Message
 from eventproto._value import value
 from eventproto.bridge import Carriage
-from eventproto.cloudevents import WEBSOCKET_SUBPROTOCOL
+from eventproto.cloudevents import WEBSOCKET_SUBPROTOCOL, to_json
 from eventproto.engine import Log
 from eventproto.http import Request, Response
 from eventproto.site._endpoints import Handler, SocketOptions, StreamOptions
@@ -126,12 +126,12 @@ class LogSocket(SocketOptions, LogOptions):
             it returns, the connection is closed with code 1000. Without one, a peer that says
             anything is told 1003.
         source: What stands before the topic, percent-encoded, as the `source` of messages that have
-            none; and is the source of what the endpoint itself says. Not empty.
+            none; and is the source of what the endpoint itself says.
         id_size: Bytes of a place that a client says it was at; more is answered with 431. 4 KiB,
             as `sse.Limits` has it.
 
     Raises:
-        LocalProtocolError: `source` is empty, or `id_size` is not positive.
+        LocalProtocolError: `source` is none of a CloudEvent, or `id_size` is not positive.
     """
 
     handler: Handler | None = None
@@ -143,6 +143,7 @@ class LogSocket(SocketOptions, LogOptions):
     def __post_init__(self) -> None:
         SocketOptions.__post_init__(self)
         LogOptions.__post_init__(self)
-        if not (self.id_size > 0 and self.source):
-            msg = f"source is not empty and id_size positive, got {self.source!r}, {self.id_size}"
+        to_json(Message(data=b"", id="any", source=self.source))
+        if not self.id_size > 0:
+            msg = f"id_size is positive, got {self.id_size}"
             raise LocalProtocolError(msg)
