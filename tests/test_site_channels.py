@@ -60,6 +60,15 @@ def test_one_topic_is_streamed_as_it_is() -> None:
     assert client.place(0) == topic.tail == "c-0002"
 
 
+@pytest.mark.parametrize("key", [lambda _: 1 / 0, lambda _: []])
+def test_a_key_that_is_none(key: Any) -> None:
+    """The record is there all the same, and replaces nothing."""
+    entry = channel(key=key).add(record(1))
+    assert isinstance(entry.trouble, ZeroDivisionError | TypeError)
+    assert entry.encoded("1").key is None
+    assert read([entry.encoded("1")]) == [("message", "x", "1")]
+
+
 def test_how_a_stream_is_told() -> None:
     """All at once, so that it leaves in one chunk."""
     topic = channel()

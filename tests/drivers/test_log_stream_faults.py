@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 from types import ModuleType
+from typing import Any
 
 import pytest
 
+from eventproto import Overflow
 from eventproto.engine import MemoryEngine, StoreUnavailable
 from eventproto.site import LogStream, Site
 from eventproto.sse import Gap
@@ -104,4 +106,25 @@ async def test_a_record_that_has_no_form(
         await publish(log, 3)
         await client.read_events(2)
         assert client.ids == ["id-1", "id-3"]
-    assert "has no form for record" in caplog.text
+    assert "of a has no form" in caplog.text
+
+
+@pytest.mark.parametrize("key", [lambda _: 1 / 0, lambda _: []])
+async def test_a_record_that_has_no_key(
+    runtime: ModuleType, caplog: pytest.LogCaptureFixture, key: Any
+) -> None:
+    """It replaces nothing, and nobody misses anything."""
+    log = MemoryEngine().log
+    stream = LogStream(log, "a", key=key, overflow=Overflow.COALESCE)
+    async with (
+        runtime.serve(Site({"/": stream})) as server,
+        follow(server.port) as client,
+        follow(server.port) as other,
+    ):
+        await client.read_id()
+        await other.read_id()
+        await publish(log, 1, 2)
+        for each in (client, other):
+            await each.read_events(2)
+            assert each.ids == ids(1, 2)
+    assert "of a has no key" in caplog.text

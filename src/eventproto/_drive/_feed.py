@@ -268,7 +268,8 @@ class _Reader:
             entry.forget()
 
     def _checked(self, entry: Entry[Any]) -> Entry[Any]:
-        if not entry.body:
-            topic = self.channel.topic
-            _LOG.error("the protocol has no form for record %s of %s", entry.cursor, topic)
+        if entry.trouble is not None:
+            lacks = "key" if entry.body else "form"
+            topic, error = self.channel.topic, entry.trouble
+            _LOG.error("record %s of %s has no %s", entry.cursor, topic, lacks, exc_info=error)
         return entry

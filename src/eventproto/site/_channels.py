@@ -29,15 +29,24 @@ class Entry(Generic[EncodedT]):
         cursor: That of the record.
         id: The place behind it, for a client of this topic alone.
         body: All of it but the place; empty if the protocol has no form for the record.
+        trouble: Why there is no form for it, or no key; or None.
     """
 
-    __slots__ = ("_form", "_key", "_made", "body", "cursor", "id")
+    __slots__ = ("_form", "_key", "_made", "body", "cursor", "id", "trouble")
 
-    def __init__(self, record: Record, form: Form[EncodedT], body: bytes, key: Hashable) -> None:
+    def __init__(
+        self,
+        record: Record,
+        form: Form[EncodedT],
+        body: bytes,
+        key: Hashable = None,
+        trouble: Exception | None = None,
+    ) -> None:
         own = record.message.id
         self.cursor = record.cursor
         self.id = self.cursor if not own or _UNFIT(own) else own
         self.body = body
+        self.trouble = trouble
         self._form = form
         self._key = key
         self._made: dict[str, EncodedT] = {}
@@ -136,9 +145,13 @@ class Channel(Generic[EncodedT]):
         message = record.message
         try:
             body = self._form.body(message, self._name, self.topic)
+        except LocalProtocolError as error:
+            return Entry(record, self._form, b"", trouble=error)
+        try:
             key = self.topic, self._endpoint.key(message)
-        except LocalProtocolError:
-            return Entry(record, self._form, b"", None)
+            hash(key)
+        except Exception as error:  # noqa: BLE001  # whatever the application's function raises
+            return Entry(record, self._form, body, trouble=error)
         return Entry(record, self._form, body, key)
 
     def _drop_oldest(self) -> None:

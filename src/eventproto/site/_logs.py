@@ -52,7 +52,8 @@ class LogOptions:
         replay: Whether a client that does not say where it was gets all that the log has. If not,
             it gets what is new, and first of all its place, so that it has one to come back to.
         key: Under `Overflow.COALESCE`, which messages of a topic replace each other: those of one
-            type that are about one subject, unless said otherwise.
+            type that are about one subject, unless said otherwise. One for which it raises
+            replaces nothing, and that is logged.
         poll: Seconds after which the log is read without a hint that it has news: hints may be
             lost.
 
