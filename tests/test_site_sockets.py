@@ -368,6 +368,12 @@ def test_what_gave_way_behind_a_gap() -> None:
     assert Gap.of(read(form.missing("", own))) == Gap("1", "overflow")
 
 
+def test_what_gave_way_behind_what_is_no_record() -> None:
+    """A handler may send to many, too: where the client was, nobody knows then."""
+    gap = SocketForm("/").missing("7", Encoded.of("hello, all"))
+    assert Gap.of(read(gap)) == Gap("", "overflow")
+
+
 def test_how_a_connection_is_told() -> None:
     """One by one, so that each waits within the bounds, and may be replaced."""
     topic = channel("a")

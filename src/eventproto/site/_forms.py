@@ -124,30 +124,16 @@ class SocketForm(Form[websocket.Encoded]):
     @override
     def record(self, body: bytes, place: str, key: Hashable) -> websocket.Encoded:
         written = json.dumps(place, ensure_ascii=False).encode()
-        payload = b'{"lasteventid":%b,%b' % (written, body[1:])
-        return websocket.Encoded(Opcode.TEXT, payload, encode_frame(Opcode.TEXT, payload), key)
+        return _told(b'{"lasteventid":%b,%b' % (written, body[1:]), place, key)
 
     @override
     def gap(self, gap: sse.Gap) -> websocket.Encoded:
-        # Where a client was is what anybody may have made up, and an id takes less than data.
         behind = "/".join(quote(each, safe="") for each in (gap.channel, gap.after) if each)
         said = Message.of_json(
             json.loads(gap.event().data), type="gap", id=f"gap:{behind}", source=self.source
         )
-        return websocket.Encoded.of(to_json(said).decode())
-
-    def missing(self, place: str, taken: websocket.Encoded | None) -> websocket.Encoded:
-        """Records gave way in the queue of a connection, behind what left last, if anything did.
-
-        Args:
-            place: Where the client was when it came.
-            taken: What left last.
-        """
-        if taken is not None:
-            said = json.loads(taken.payload)
-            # A gap has no place of its own, or a client that is cut off behind it would not see it.
-            place = said["lasteventid"] if "lasteventid" in said else said["data"]["after"]
-        return self.gap(sse.Gap(place, "overflow"))
+        # Without a place of its own, or a client that is cut off behind it would not see it again.
+        return _told(to_json(said), gap.after)
 
     @override
     def place(self, place: str) -> websocket.Encoded:
@@ -157,3 +143,25 @@ class SocketForm(Form[websocket.Encoded]):
     @override
     def commands(self, pieces: Iterable[websocket.Encoded]) -> Iterable[Any]:
         return pieces
+
+    def missing(self, place: str, taken: websocket.Encoded | None) -> websocket.Encoded:
+        """Records gave way in the queue of a connection.
+
+        Args:
+            place: Where the client was when it came.
+            taken: What left last. What a handler has sent to many says nothing of a place.
+        """
+        if taken is not None:
+            place = taken.place if isinstance(taken, _Told) else ""
+        return self.gap(sse.Gap(place, "overflow"))
+
+
+@value()
+class _Told(websocket.Encoded):
+    """What a client of a log is told, and where it is with it."""
+
+    place: str = ""
+
+
+def _told(payload: bytes, place: str, key: Hashable = None) -> _Told:
+    return _Told(Opcode.TEXT, payload, encode_frame(Opcode.TEXT, payload), key, place)
