@@ -38,8 +38,11 @@ OnEvent: TypeAlias = Callable[[Event], object]
 HIGH_WATER: Final = 64
 """How much may wait to be taken before reading stops."""
 
-PIECE: Final = 64 * 1024
-"""Bytes that are written at a time, so that a driver sees whether the peer takes any."""
+PIECE: Final = 128 * 1024
+"""Bytes that are written at a time, so that a driver sees whether the peer takes any.
+
+Not 64 KiB, which is a common size: the head that comes with as much would be a write of its own.
+"""
 
 
 class StreamSession(Session[CommandT]):
