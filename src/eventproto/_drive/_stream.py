@@ -156,6 +156,17 @@ class StreamSession(Session[CommandT]):
     def abort(self) -> None:
         """Drop the connection now; what was not written yet is lost."""
 
+    def settle(self) -> None:
+        """Let go of a machine that has been replaced but for what it had still to say.
+
+        Else a connection that is idle from then on would keep it.
+        """
+        if not self._due:
+            self._step()
+        elif self._writable:
+            self._collect()
+        self._follow()
+
     @abstractmethod
     def bound_silence(self, seconds: float) -> None:
         """Have the system give the peer up that acknowledges nothing for so long.

@@ -50,6 +50,7 @@ class WebSocketSession:
         self._connection = cast(
             "Connection", machine.inner if isinstance(machine, Layered) else machine
         )
+        session.settle()
         self._in_pieces = False  # whether a message is on its way piece by piece
         self._begun = False  # and whether any of it has left
 

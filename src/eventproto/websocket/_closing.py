@@ -47,6 +47,17 @@ class Closing(Machine[CommandT, Chunk, Chunk]):
         close_sent: What this side has said in its own, or None.
     """
 
+    # With these, a `Connection` would have more attributes than instances share the names of.
+    __slots__ = (
+        "_ended",
+        "_error",
+        "_limits",
+        "_role",
+        "_state",
+        "close_received",
+        "close_sent",
+    )
+
     def __init__(self, role: Role, limits: Limits) -> None:
         super().__init__(max_backlog=limits.backlog)
         self.close_received: Close | None = None

@@ -133,7 +133,7 @@ class FrameDecoder:
         # The chunk that is being read, up to where it was read, and those that came behind it.
         self._data = b""
         self._at = 0
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[bytes] | None = None  # until there are any, for it takes 760 bytes
         self._ended = False
         # What may come next: which first bytes, and how large a data frame.
         self._between = BETWEEN_COMPRESSED if rsv1 else BETWEEN_MESSAGES
@@ -183,6 +183,8 @@ class FrameDecoder:
     def feed(self, data: bytes) -> None:
         """Take the next bytes, and keep them as bytes until `frames` is called."""
         if self._data or self._waiting:
+            if self._waiting is None:
+                self._waiting = deque()
             self._waiting.append(data)
         elif not self._ended:
             self._data = data
@@ -296,7 +298,7 @@ class FrameDecoder:
 
     def _end(self) -> None:
         self._ended = True
-        self._waiting.clear()
+        self._waiting = None
         self._data = b""
         self._at = self._left = 0
 
