@@ -1,7 +1,9 @@
-"""Reading masked messages of 125 bytes, next to its peers: `python -m benchmarks.bench_websocket`.
+"""Reading masked messages, next to its peers: `python -m benchmarks.bench_websocket`.
 
 The frame decoder and the sans-I/O protocol of websockets (with its C extension) give frames;
 the connection, which also has states and timers, and wsproto give events with decoded text.
+Messages of 1 MiB are bytes, so that nobody decodes them, and are not read by wsproto, which gives
+them in pieces.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from wsproto.connection import Connection as WsprotoConnection
 from eventproto.websocket import Connection, FrameDecoder, Opcode, Role, encode_frame
 
 _MESSAGES: Final = 10_000
+_LARGE_MESSAGES: Final = 20
 _ROUNDS: Final = 7
 
 
@@ -38,6 +41,16 @@ def main() -> None:
                 f"{shape:22} {name:13} {seconds / _MESSAGES * 1e6:.2f} us per message   "
                 f"{seconds / websockets:.2f}x websockets   {seconds / wsproto:.2f}x wsproto"
             )
+    large = encode_frame(Opcode.BINARY, random.randbytes(1 << 20), key=random.randbytes(4))
+    for size in (1 << 16, 1 << 18, 1 << 21):
+        chunks = [large[at : at + size] for at in range(0, len(large), size)] * _LARGE_MESSAGES
+        assert read_connection(chunks) == read_websockets(chunks) == _LARGE_MESSAGES
+        connection, websockets = measure(chunks, read_connection, read_websockets)
+        print(
+            f"1 MiB, {size >> 10:4} KiB per read  Connection    "
+            f"{connection / _LARGE_MESSAGES * 1e6:.0f} us per message   "
+            f"{connection / websockets:.2f}x websockets"
+        )
 
 
 def measure(chunks: list[bytes], *readers: Callable[[list[bytes]], object]) -> list[float]:
@@ -67,7 +80,7 @@ def read_connection(chunks: list[bytes]) -> int:
 
 
 def read_websockets(chunks: list[bytes]) -> int:
-    protocol = Protocol(Side.SERVER)
+    protocol = Protocol(Side.SERVER, max_size=1 << 20)
     count = 0
     for chunk in chunks:
         protocol.receive_data(chunk)
