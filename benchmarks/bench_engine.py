@@ -3,7 +3,8 @@
 Messages of 200 bytes are appended, and jobs of 200 bytes put, claimed and acknowledged, by one
 caller that waits for each call, and by 64 at once. The floor of SQLite is a loop of bare inserts
 with the same durability, one or 64 in a transaction; that of Redis is `redis-benchmark` with XADD
-over one or 64 connections. What is shown is the best of three rounds: calls per second, and what
+over one or 64 connections. Both are measured in turns, since a disk that others use is not as fast
+at one moment as at the next. What is shown is the median of five turns: calls per second, and what
 share of the floor that is. Then: what one read of 100 records and one claim with its
 acknowledgement cost, from 1,000 to 1,000,000 records.
 """
@@ -16,8 +17,10 @@ import sqlite3
 import subprocess
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from itertools import count
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, Final
@@ -34,16 +37,17 @@ _MESSAGE: Final = Message(data=b"x" * 200)
 _STORED: Final = to_bytes(_MESSAGE)
 _ALL: Final = Retention(count=None, size=None)
 _TOGETHER: Final = 64
-_SECONDS: Final = 0.7
-_ROUNDS: Final = 3
+_SECONDS: Final = 0.4
+_TURNS: Final = 5
 _SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
 
 _numbers = count()
 
 
 def main() -> None:
-    if shutil.which("redis-server") is None:
-        print("this needs redis-server")
+    missing = [each for each in ("redis-server", "redis-benchmark") if shutil.which(each) is None]
+    if missing:
+        print(f"skipped: this needs {' and '.join(missing)} (Debian: redis-server, redis-tools)")
         return
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -59,23 +63,17 @@ def main() -> None:
 # Calls per second
 
 
+Floor = Callable[[int], float]
+
+
 def speed(folder: Path, server: RedisServer) -> None:
-    floors = {
-        "sqlite": [insert_loop(folder / "floor.db", each) for each in (1, _TOGETHER)],
-        "redis": [redis_benchmark(server, each) for each in (1, _TOGETHER)],
+    floors: dict[str, Floor | None] = {
+        "memory": None,
+        "sqlite": partial(insert_loop, folder / "floor.db"),
+        "redis": partial(redis_benchmark, server),
     }
-    for kind, (single, together) in floors.items():
-        print(f"floor of {kind:8} {single:9,.0f} /s alone   {together:9,.0f} /s together")
-    for kind in ("memory", "sqlite", "redis"):
-        found = asyncio.run(measure_all(kind, folder, server))
-        for what, rates in found.items():
-            shown = [f"{rate:9,.0f} /s" for rate in rates]
-            if kind in floors:
-                shares = [rate / floor for rate, floor in zip(rates, floors[kind], strict=True)]
-                shown = [
-                    f"{each} = {share:5.2f}" for each, share in zip(shown, shares, strict=True)
-                ]
-            print(f"{kind:7} {what:12} alone {shown[0]}   together {shown[1]}")
+    for kind, floor in floors.items():
+        asyncio.run(measure_all(kind, floor, folder, server))
 
 
 def insert_loop(path: Path, together: int) -> float:
@@ -83,33 +81,26 @@ def insert_loop(path: Path, together: int) -> float:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("CREATE TABLE IF NOT EXISTS t (message BLOB)")
-
-        def insert(until: float) -> int:
-            done = 0
-            while perf_counter() < until:
-                db.execute("BEGIN IMMEDIATE")
-                for _ in range(together):
-                    db.execute("INSERT INTO t VALUES (?)", (_STORED,))
-                db.execute("COMMIT")
-                done += together
-            return done
-
-        return max(insert(perf_counter() + _SECONDS) / _SECONDS for _ in range(_ROUNDS))
+        done = 0
+        start = perf_counter()
+        while perf_counter() < start + _SECONDS:
+            db.execute("BEGIN IMMEDIATE")
+            for _ in range(together):
+                db.execute("INSERT INTO t VALUES (?)", (_STORED,))
+            db.execute("COMMIT")
+            done += together
+        return done / (perf_counter() - start)
 
 
 def redis_benchmark(server: RedisServer, together: int) -> float:
-    calls = 5_000 if together == 1 else 50_000
+    calls = 10_000 if together == 1 else 20_000
     command = ["redis-benchmark", "-p", str(server.port), "-c", str(together), "-n", str(calls)]
     command += ["--csv", "XADD", "floor", "*", "message", "x" * len(_STORED)]
-
-    def run() -> float:
-        ran = subprocess.run(command, check=True, capture_output=True, text=True)
-        return float(ran.stdout.splitlines()[-1].split(",")[1].strip('"'))
-
-    return max(run() for _ in range(_ROUNDS))
+    ran = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(ran.stdout.splitlines()[-1].split(",")[1].strip('"'))
 
 
-async def measure_all(kind: str, folder: Path, server: RedisServer) -> dict[str, list[float]]:
+async def measure_all(kind: str, floor: Floor | None, folder: Path, server: RedisServer) -> None:
     async with opened(kind, folder, server) as engine:
 
         async def append() -> None:
@@ -126,13 +117,23 @@ async def measure_all(kind: str, folder: Path, server: RedisServer) -> dict[str,
                 await engine.queue.ack(job)
 
         calls = {"append": append, "read one": read, "put": put, "claim + ack": claim_and_ack}
-        return {
-            what: [await best_rate(call, 1), await best_rate(call, _TOGETHER)]
-            for what, call in calls.items()
-        }
+        for what, call in calls.items():
+            alone, together = [await compared(call, each, floor) for each in (1, _TOGETHER)]
+            print(f"{kind:7} {what:12} alone {alone}   together {together}")
 
 
-async def best_rate(call: Callable[[], Awaitable[None]], together: int) -> float:
+async def compared(call: Callable[[], Awaitable[None]], together: int, floor: Floor | None) -> str:
+    rates, shares = [], []
+    for _ in range(_TURNS):
+        least = None if floor is None else floor(together)
+        rates.append(await rate(call, together))
+        if least is not None:
+            shares.append(rates[-1] / least)
+    share = f" = {median(shares):5.2f}" if shares else ""
+    return f"{median(rates):9,.0f} /s{share}"
+
+
+async def rate(call: Callable[[], Awaitable[None]], together: int) -> float:
     async def repeat(until: float) -> int:
         done = 0
         while perf_counter() < until:
@@ -142,12 +143,9 @@ async def best_rate(call: Callable[[], Awaitable[None]], together: int) -> float
                 await asyncio.sleep(0)  # the engine in memory never suspends
         return done
 
-    rates = []
-    for _ in range(_ROUNDS):
-        start = perf_counter()
-        done = await asyncio.gather(*(repeat(start + _SECONDS) for _ in range(together)))
-        rates.append(sum(done) / (perf_counter() - start))
-    return max(rates)
+    start = perf_counter()
+    done = await asyncio.gather(*(repeat(start + _SECONDS) for _ in range(together)))
+    return sum(done) / (perf_counter() - start)
 
 
 # What calls cost when there is much

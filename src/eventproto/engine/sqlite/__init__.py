@@ -46,7 +46,7 @@ class SqliteEngine:
             It costs about a second per gigabyte.
         interval: How often to look for news of other processes while something is watched, in
             seconds. What this process writes is news at once.
-        clock: Where it reads the time.
+        clock: Where it reads the time, also in a thread of its own.
         entropy: What the epoch of a new file is drawn from.
 
     Raises:
