@@ -85,7 +85,10 @@ def test_the_counterpart_of_the_fuzzing_server(runtime: str) -> None:
             case "/runCase" if len(asked) == 2:
                 server.send("sent back")
                 asked.append(str(server.recv()))
-            case "/runCase" if len(asked) == 4:
+                # The most fragments that a case of the suite has, and its empty end (9.3.1).
+                server.socket.sendall(b"\x01\x01x" + b"\x00\x01x" * 65_535 + b"\x80\x00")
+                asked.append(f"{len(server.recv())} characters sent back")
+            case "/runCase" if len(asked) == 5:
                 server.socket.sendall(b"\xff\xff")  # a violation
                 with pytest.raises(ConnectionClosed) as caught:
                     server.recv()
@@ -105,7 +108,7 @@ def test_the_counterpart_of_the_fuzzing_server(runtime: str) -> None:
 
     assert asked == [
         "/getCaseCount",
-        *("/runCase?case=1&agent=a%20b%2Fc", "sent back"),
+        *("/runCase?case=1&agent=a%20b%2Fc", "sent back", "65536 characters sent back"),
         *("/runCase?case=2&agent=a%20b%2Fc", "1002"),
         "/runCase?case=3&agent=a%20b%2Fc",
         "/updateReports?agent=a%20b%2Fc",
