@@ -212,7 +212,6 @@ class StreamSession(Session[CommandT]):
 
     @override
     async def _take_event(self) -> Event:
-        self._follow()
         while True:
             # Asking may have made output, and output may be in the way.
             if self._due or not self._write():

@@ -55,7 +55,8 @@ class Turn:
 
     def come(self) -> None:
         """Leave the line, and go on with the task if it still waits."""
-        self._leave()
+        if self in self._line:
+            self._line.remove(self)
         callback, self._callback = self._callback, None
         self.taken = self._cancelled is not None
         if callback is not None:
@@ -63,7 +64,8 @@ class Turn:
 
     def come_soon(self) -> None:
         """Leave the line, and have the event loop go on with the task."""
-        self._leave()
+        if self in self._line:
+            self._line.remove(self)
         self._loop.call_soon(self.come)
 
     # The task calls these.
@@ -92,7 +94,3 @@ class Turn:
         """See `asyncio.Future`."""
         if self._cancelled is not None:
             raise asyncio.CancelledError(*self._cancelled)
-
-    def _leave(self) -> None:
-        if self in self._line:
-            self._line.remove(self)
