@@ -139,12 +139,12 @@ async def test_a_megabyte_is_kept_whole(open_engine: Open) -> None:
         assert await engine.leases.get("k") == lease
 
 
-async def test_ten_thousand_topics(open_engine: Open) -> None:
+async def test_thousands_of_topics(open_engine: Open) -> None:
     """Each is there, and costs its neighbours nothing."""
-    names = [f"{number}" for number in range(10_000)]
+    names = [f"{number}" for number in range(3_000)]
     async with open_engine() as engine:
         await together(lambda name: engine.log.append(name, Message(data=name.encode())), names)
-        for name in ("0", "5000", "9999"):
+        for name in ("0", "1500", "2999"):
             (record,) = (await engine.log.read(name)).records
             assert record.message.data == name.encode()
 
