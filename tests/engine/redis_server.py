@@ -94,8 +94,9 @@ class RedisCluster:
         self._buses = [str(free_port()) for _ in range(3 + replicas)]
         for number, bus in enumerate(self._buses):
             (folder / f"{number}").mkdir()
-            options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"]
-            options += ["--cluster-port", bus, "--repl-diskless-sync-delay", "0"]
+            options = ["--cluster-enabled", "yes", "--cluster-port", bus]
+            if replicas:  # without, a machine that is busy for a second would be taken for lost
+                options += ["--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0"]
             self.nodes.append(RedisServer(folder / f"{number}", *options))
         self.url = self.nodes[0].url
 
