@@ -14,6 +14,7 @@ from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
 from eventproto.testing import autobahn
+from eventproto.testing.echo import main
 
 RUNTIMES = pytest.mark.parametrize("runtime", ["asyncio", "trio"])
 
@@ -69,6 +70,13 @@ def test_options() -> None:
             client.recv()
         assert caught.value.rcvd is not None
         assert caught.value.rcvd.code == 1009
+
+
+def test_options_that_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody measures another event loop than the one that was asked for."""
+    with pytest.raises(SystemExit):
+        main(["--runtime", "trio", "--loop", "uvloop"])
+    assert "uvloop is a loop of asyncio" in capsys.readouterr().err
 
 
 @RUNTIMES

@@ -107,6 +107,7 @@ def test_further_headers_are_sent() -> None:
         (URL, {"subprotocols": ["a b"]}),
         (URL, {"subprotocols": [""]}),
         (URL, {"subprotocols": "chat"}),
+        (URL, {"compression": True}),
         (URL, {"headers": Headers({"sec-websocket-key": KEY})}),
         (URL, {"headers": Headers({"Origin": "null"})}),
         (URL, {"headers": Headers({"Upgrade": "h2c"})}),
@@ -200,11 +201,21 @@ def test_an_application_cannot_refuse_with_101() -> None:
         accept(asking(), admit=lambda _: Response(101))
 
 
-@pytest.mark.parametrize("subprotocols", [["a", "a"], ["a,b"], "chat"])
-def test_what_a_server_cannot_speak(subprotocols: Any) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"subprotocols": ["a", "a"]},
+        {"subprotocols": ["a,b"]},
+        {"subprotocols": "chat"},
+        {"subprotocols": [1]},
+        {"origins": "https://app.example"},
+        {"compression": True},
+    ],
+)
+def test_what_a_server_cannot_offer(options: dict[str, Any]) -> None:
     """Said at the first request, whatever that is."""
     with pytest.raises(LocalProtocolError):
-        accept(Request("POST", URL), subprotocols=subprotocols)
+        accept(Request("POST", URL), **options)
 
 
 @given(st.data())

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["is_token", "is_url"]
+__all__ = ["TOKEN", "is_token", "is_url"]
 
-is_token: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
-"""Matches a token: the name of a method, a header, a parameter."""
+TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105  # it is what HTTP calls so
+"""A token, as a regular expression: the name of a method, a header, a parameter."""
+
+is_token: Final = re.compile(TOKEN).fullmatch
+"""Matches a token."""
 
 is_url: Final = re.compile(r"[!#-;=?-\[\]^-~]+").fullmatch
 """Matches what has no character that must be percent-encoded before it goes on the wire.

@@ -29,7 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: Instead of those of the command line.
     """
-    chosen = _parser().parse_args(arguments)
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    if (chosen.runtime, chosen.loop) == ("trio", "uvloop"):
+        parser.error("uvloop is a loop of asyncio")
 
     async def run() -> None:
         await _serve(chosen)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from eventproto.http import Headers
+from eventproto.http._grammar import TOKEN, is_token
 from eventproto.websocket._deflate import WIDEST, Deflate
 
 __all__ = ["Extension", "agree", "offer", "parse_extensions", "settle"]
@@ -35,7 +36,7 @@ def parse_extensions(headers: Headers) -> list[Extension] | None:
             value = parameter["plain"]
             if value is None and (quoted := parameter["quoted"]) is not None:
                 value = _ESCAPE(r"\1", quoted)
-                if not _TOKEN(value):
+                if not is_token(value):
                     return None
             parameters.append((parameter["name"].lower(), value))
             at = parameter.end()
@@ -112,14 +113,13 @@ _CLIENT_NO_TAKEOVER: Final = "client_no_context_takeover"
 _SERVER_BITS: Final = "server_max_window_bits"
 _CLIENT_BITS: Final = "client_max_window_bits"
 
-_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").match  # a token
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_NAME: Final = re.compile(TOKEN).match
 # Parts follow each other without overlap, so that a match never looks back.
 _PARAMETER: Final = re.compile(
-    r"[ \t]*;[ \t]*(?P<name>[!#$%&'*+\-.^_`|~0-9A-Za-z]+)"
+    rf"[ \t]*;[ \t]*(?P<name>{TOKEN})"
     r"(?:[ \t]*=[ \t]*"
     r'(?:"(?P<quoted>[^"\\]*(?:\\.[^"\\]*)*)"'
-    r"|(?P<plain>[!#$%&'*+\-.^_`|~0-9A-Za-z]+)))?"
+    rf"|(?P<plain>{TOKEN})))?"
 ).match
 _ESCAPE: Final = re.compile(r"\\(.)").sub
 _BITS: Final = re.compile(r"[89]|1[0-5]").fullmatch

@@ -14,6 +14,7 @@ from eventproto._overflow import Overflow
 from eventproto._retry import Entropy
 from eventproto._value import value
 from eventproto.http import Admit, HandshakeRejected, Headers, Request, Response
+from eventproto.http._grammar import is_token
 from eventproto.websocket._closing import Role
 from eventproto.websocket._connection import Connection
 from eventproto.websocket._deflate import Deflate
@@ -52,12 +53,14 @@ def connect(
 
     Raises:
         LocalProtocolError: The URL has another scheme, user information or a fragment; a
-            subprotocol is no token or is there twice; a header belongs to the handshake.
+            subprotocol is no token or is there twice; `compression` is none; a header belongs to
+            the handshake.
     """
     if not _URL(url):
         msg = f"a WebSocket is found at ws or wss, with no user and no fragment, got {url!r}"
         raise LocalProtocolError(msg)
     _check_subprotocols(subprotocols)
+    _check_compression(compression)
     for name in _HANDSHAKE:
         if name in headers:
             msg = f"header {name} is for the handshake to write"
@@ -175,10 +178,14 @@ def accept(
         upgrade or another version, 400 for one that is malformed, 403 for the origin.
 
     Raises:
-        LocalProtocolError: A subprotocol is no token, or is there twice; `admit` has answered with
-            101.
+        LocalProtocolError: A subprotocol is no token, or is there twice; `origins` is one string;
+            `compression` is none; `admit` has answered with 101.
     """
     _check_subprotocols(subprotocols)
+    _check_compression(compression)
+    if isinstance(origins, str):
+        msg = f"origins are a sequence of them, or None for all, got {origins!r}"
+        raise LocalProtocolError(msg)
     headers = request.headers
     extensions = parse_extensions(headers)
     refusal = _refusal(request, origins)
@@ -229,7 +236,6 @@ _HANDSHAKE: Final = (
 )
 _URL: Final = re.compile(r"wss?://[^/?#@]*(?:[/?][^#]*)?", re.IGNORECASE).fullmatch
 _KEY: Final = re.compile(r"[+/0-9A-Za-z]{22}==").fullmatch  # 16 bytes in base64
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 
 
 def _refusal(request: Request, origins: Sequence[str] | None) -> Response | None:
@@ -249,7 +255,7 @@ def _refusal(request: Request, origins: Sequence[str] | None) -> Response | None
         return _refused(426, f"Sec-WebSocket-Version must be {_VERSION}", _WANTED)
     if len(keys) != 1 or not _KEY(keys[0]):
         return _refused(400, "there must be one Sec-WebSocket-Key, of 16 bytes in base64")
-    if len(set(offered)) < len(offered) or not all(map(_TOKEN, offered)):
+    if len(set(offered)) < len(offered) or not all(map(is_token, offered)):
         return _refused(400, "Sec-WebSocket-Protocol must have tokens, each of them once")
     if origins is not None and not _lower(headers.get_all("Origin")) <= _lower(origins):
         return _refused(403, "this Origin may not connect")
@@ -264,14 +270,20 @@ def _refused(status: int, reason: str, headers: dict[str, str] | None = None) ->
     return Response(status, response.headers + (headers or {}), response.body)
 
 
-def _check_subprotocols(subprotocols: Sequence[str]) -> None:
+def _check_subprotocols(subprotocols: Sequence[object]) -> None:
     if isinstance(subprotocols, str) or len(set(subprotocols)) < len(subprotocols):
         msg = f"subprotocols are a sequence of names, each of them once, got {subprotocols!r}"
         raise LocalProtocolError(msg)
     for each in subprotocols:
-        if not _TOKEN(each):
+        if not isinstance(each, str) or not is_token(each):
             msg = f"a subprotocol is a token (RFC 9110, 5.6.2), got {each!r}"
             raise LocalProtocolError(msg)
+
+
+def _check_compression(compression: object) -> None:
+    if compression is not None and not isinstance(compression, Deflate):
+        msg = f"compression is a Deflate, or None for none, got {compression!r}"
+        raise LocalProtocolError(msg)
 
 
 def _accept_for(key: str) -> str:
