@@ -173,6 +173,11 @@ class Server:
                 self._client.connection_pool.cluster_layout.report_errors(None, error)
             await anyio.lowlevel.checkpoint_if_cancelled()  # as above
             raise _explained(error) from error
+        except RuntimeError as error:  # what its connections say that are no more
+            if self._client is not None:
+                raise
+            msg = "the engine was closed meanwhile"
+            raise StoreUnavailable(msg) from error
 
     async def _run_alone(
         self, script: Script[bytes], keys: Sequence[str], args: Sequence[Argument]
