@@ -111,6 +111,7 @@ async def test_nobody_waits_for_an_engine_that_was_closed(
     redis_server: RedisServer, turns: int
 ) -> None:
     """Wherever their calls are by then."""
+    redis_server.ask("FLUSHALL")
     outcomes: list[str] = []
     engine = RedisEngine(redis_server.url)
 
