@@ -17,7 +17,7 @@ from anyio.streams.tls import TLSListener
 
 from eventproto import Closed, ClosedError, ConnectionLost, PeerTimeout
 from eventproto._address import PUBLIC_ONLY
-from eventproto._drive._stream import StreamSession
+from eventproto._drive._stream import PIECE, StreamSession
 from tests.drivers.framed import Frame, Framed, frame, frames
 from tests.drivers.peers import peer, read_all
 
@@ -104,6 +104,21 @@ async def test_both_sides_may_write_more_than_the_network_holds(runtime: ModuleT
     async with peer(same) as url, runtime.connect(Framed(), url) as connection:
         await connection.send(big)
         assert await connection.next_event() == Frame(big)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [[PIECE], [PIECE - 4], [PIECE - 3], [10 * PIECE], [5, PIECE, 5, 3 * PIECE, 5], [5] * 60],
+)
+async def test_whatever_leaves_together_arrives_in_order(
+    runtime: ModuleType, sizes: list[int]
+) -> None:
+    """Small or large, in one write or in many."""
+    data = [bytes([number]) * size for number, size in enumerate(sizes)]
+    async with peer(echo) as url, runtime.connect(Framed(), url) as connection:
+        connection.post_all(data)
+        for each in data:
+            assert await connection.next_event() == Frame(each)
 
 
 async def test_a_lost_connection_is_reported_last(runtime: ModuleType) -> None:

@@ -44,6 +44,7 @@ from eventproto.websocket import (
     Text,
 )
 from eventproto.websocket._close import encode_close
+from eventproto.websocket._outgoing import LARGE
 from tests.websocket.peer import (
     KEY,
     client,
@@ -284,6 +285,22 @@ def test_pongs_overtake_messages() -> None:
     connection.receive(sent(PING), 0)
     connection.send(Close(), 0)
     assert written(connection) == [PONG, text("a"), close()]
+
+
+@pytest.mark.parametrize("taken", range(4))
+def test_a_pong_does_not_tear_a_large_frame(taken: int) -> None:
+    """Its payload leaves after its head, though not in one output with it."""
+    connection = server()
+    large = Frame(Opcode.BINARY, bytes(LARGE))
+    connection.send(large.payload, 0)
+    connection.send(large.payload, 0)
+    output = [connection.next_output() for _ in range(taken)]
+    connection.receive(sent(Frame(Opcode.PING, b"?")), 0)
+    output += iter(connection.next_output, None)
+    assert large.payload in output  # which is no copy
+    frames = seen(b"".join(chunk for chunk in output if isinstance(chunk, bytes)))
+    assert [frame for frame in frames if frame != PONG] == [large, large]
+    assert frames.index(PONG) == (taken + 1) // 2
 
 
 def test_unsolicited_pongs_are_reported() -> None:

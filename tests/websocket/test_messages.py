@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,7 +54,16 @@ def test_whole_text_is_checked_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    "sizes", [[0, 0], [40000, 40000], [1, 40000, 1], [40000, 1, 1, 40000], [16384, 16383]]
+    "sizes",
+    [
+        [0, 0],
+        [40000, 40000],
+        [1, 40000, 1],
+        [40000, 1, 1, 40000],
+        [16384, 16383],
+        [1] * 1000,
+        [*range(200, 0, -1), 40000, *range(200)],
+    ],
 )
 def test_fragments_of_all_sizes_are_joined(sizes: list[int]) -> None:
     """In their order; the character between two of them is cut."""
@@ -66,6 +77,19 @@ def test_fragments_of_all_sizes_are_joined(sizes: list[int]) -> None:
         for fragment in others[:-1]:
             assert assembly.add(more(fragment, fin=False), 0) is None
         assert assembly.add(more(others[-1]), 0) == Text(content)
+
+
+def test_a_peer_that_sends_byte_by_byte_costs_little_memory() -> None:
+    """Small parts are joined before the last one has come; an object each would take fifty."""
+    assembly = Assembly()
+    assembly.add(Frame(Opcode.BINARY, b"", fin=False), 0)
+    tracemalloc.start()
+    for _ in range(100_000):
+        assembly.add(more(bytes(1), fin=False), 0)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size < 300_000
+    assert assembly.add(more(b""), 0) == Binary(bytes(100_000))
 
 
 def test_messages_do_not_mix() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from eventproto import LocalProtocolError
 from eventproto.websocket import Deflate, Frame, Opcode
-from eventproto.websocket._outgoing import Outgoing, checked, encoded
+from eventproto.websocket._outgoing import LARGE, Outgoing, checked, encoded
 from tests.websocket.peer import KEY, more, sent, text
 
 
@@ -61,6 +61,28 @@ def test_a_fragmented_message_is_compressed_whatever_its_size() -> None:
     last = outgoing.fragment(Opcode.TEXT, b"", fin=True)
     assert first[0] == 0x41
     assert last == sent(more(b"\0"))
+
+
+@pytest.mark.parametrize("compression", [None, Deflate()])
+@pytest.mark.parametrize("key", [None, KEY])
+def test_a_large_message_is_the_same_as_a_small_one(
+    compression: Deflate | None, key: bytes | None
+) -> None:
+    """But its payload is not copied where it goes as it is."""
+    payload = bytes(LARGE)
+    entropy = None if key is None else lambda _: key
+    one, other = (Outgoing(compression=compression, entropy=entropy) for _ in range(2))
+    parts = one.large(Opcode.BINARY, payload)
+    assert b"".join(parts) == other.message(Opcode.BINARY, payload)
+    assert (parts[-1] is payload) == (compression is None and key is None)
+
+
+def test_a_large_message_waits_for_the_end_of_another_one() -> None:
+    """As all do (5.4)."""
+    outgoing = Outgoing(compression=None, entropy=None)
+    outgoing.fragment(Opcode.TEXT, b"a", fin=False)
+    with pytest.raises(LocalProtocolError):
+        outgoing.large(Opcode.BINARY, bytes(LARGE))
 
 
 def test_a_server_does_not_mask() -> None:

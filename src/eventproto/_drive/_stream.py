@@ -252,6 +252,24 @@ class StreamSession(Session[CommandT]):
                 self._size += len(chunk)
         return self._ending or bool(self._chunks)
 
+    def _take_pieces(self) -> list[bytes | memoryview]:
+        """What was collected, in as many writes as it takes; what is large is not copied for it."""
+        chunks, self._chunks, self._size = self._chunks, [], 0
+        pieces: list[bytes | memoryview] = []
+        joined: list[bytes | memoryview] = []
+        room = PIECE
+        for chunk in chunks:
+            at = 0
+            while len(chunk) - at > room:
+                joined.append(memoryview(chunk)[at : at + room])
+                pieces.append(joined[0] if len(joined) == 1 else b"".join(joined))
+                at += room
+                joined, room = [], PIECE
+            joined.append(memoryview(chunk)[at:] if at else chunk)
+            room -= len(chunk) - at
+        pieces.append(joined[0] if len(joined) == 1 else b"".join(joined))
+        return pieces
+
     def _make_due(self) -> None:
         if not self._due:
             self._due = True

@@ -52,7 +52,8 @@ class StreamConnection(asyncio.BufferedProtocol, StreamSession[CommandT]):
         self._listener: asyncio.Future[None] | None = None
         self._buffer = _buffers.buffer
         self._reading = True
-        self._rest = memoryview(b"")  # of what was to be written: the transport has had no room
+        # Of what was to be written: the transport has had no room.
+        self._rest: list[bytes | memoryview] = []
         self._patience: asyncio.TimerHandle | None = None
         self._gone = asyncio.Event()
 
@@ -187,14 +188,15 @@ class StreamConnection(asyncio.BufferedProtocol, StreamSession[CommandT]):
             self._write_rest()
         if not self._rest and self._collect():
             moved = True
-            output = b"".join(self._chunks)
-            self._chunks.clear()
-            self._size = 0
-            if len(output) > PIECE:
-                self._rest = memoryview(output)
+            if self._size > PIECE:
+                self._rest = self._take_pieces()
                 self._write_rest()
-            elif not self._transport.is_closing():
-                self._transport.write(output)
+            else:
+                output = b"".join(self._chunks)
+                self._chunks.clear()
+                self._size = 0
+                if not self._transport.is_closing():
+                    self._transport.write(output)
         if self._ending and not self._rest:
             self._ending = False
             if self._transport.can_write_eof():
@@ -205,9 +207,9 @@ class StreamConnection(asyncio.BufferedProtocol, StreamSession[CommandT]):
 
     def _write_rest(self) -> None:
         while self._rest and self._writable:
+            piece = self._rest.pop(0)
             if not self._transport.is_closing():
-                self._transport.write(self._rest[:PIECE])
-            self._rest = self._rest[PIECE:]
+                self._transport.write(piece)
 
     def _lose_patience_later(self) -> None:
         if self._patience is None and not self._gone.is_set():

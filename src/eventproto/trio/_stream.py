@@ -16,7 +16,7 @@ import trio
 from typing_extensions import override
 
 from eventproto import EOF, Chunk, ClosedError, End, Machine
-from eventproto._drive._stream import HIGH_WATER, PIECE, StreamSession
+from eventproto._drive._stream import HIGH_WATER, StreamSession
 from eventproto._drive._unwrapped import unwrapped
 
 __all__ = ["BROKEN", "AnyStream", "StreamConnection", "running", "socket_of"]
@@ -41,7 +41,7 @@ class StreamConnection(StreamSession[CommandT]):
         self._socket = socket_of(stream)
         # On Windows, a socket is no file.
         self._direct = isinstance(stream, trio.SocketStream) and os.name == "posix"
-        self._rest = memoryview(b"")  # of what was to be written: the writer has it
+        self._rest: list[bytes | memoryview] = []  # of what was to be written: the writer has it
         self._unbroken = 0  # how often something was sent without letting others run
         self._gone = trio.Event()
         self._alarm = trio.CancelScope()
@@ -129,8 +129,7 @@ class StreamConnection(StreamSession[CommandT]):
     async def _send_rest(self) -> None:
         while self._rest:
             with trio.fail_after(self._stall_time):
-                await self._stream.send_all(self._rest[:PIECE])
-            self._rest = self._rest[PIECE:]
+                await self._stream.send_all(self._rest.pop(0))
         if self._ending and isinstance(self._stream, trio.SocketStream):
             self._ending = False
             await self._stream.send_eof()
@@ -179,14 +178,17 @@ class StreamConnection(StreamSession[CommandT]):
     def _write(self) -> bool:
         if not self._writable or self._gone.is_set() or not self._collect():
             return False
-        output = memoryview(b"".join(self._chunks))
-        self._chunks.clear()
-        self._size = 0
-        if self._direct and output:
+        rest = self._take_pieces() if self._chunks else []
+        if self._direct:
             with suppress(OSError):  # full; or broken, as the writer will see
-                output = output[os.write(self._socket.fileno(), output) :]
-        if output or self._ending:
-            self._rest = output
+                while rest:
+                    written = os.write(self._socket.fileno(), rest[0])
+                    if written < len(rest[0]):
+                        rest[0] = memoryview(rest[0])[written:]
+                        break
+                    del rest[0]
+        if rest or self._ending:
+            self._rest = rest
             self._writable = False
             self._work.unpark_all()
         return True

@@ -31,7 +31,7 @@ from eventproto.websocket._frames import Frame, FrameDecoder
 from eventproto.websocket._heads import Opcode
 from eventproto.websocket._limits import Limits
 from eventproto.websocket._messages import Assembly, Passage, framed, whole
-from eventproto.websocket._outgoing import Outgoing, checked, encoded
+from eventproto.websocket._outgoing import LARGE, Outgoing, checked, encoded
 from eventproto.websocket._pings import Pings
 from eventproto.websocket._states import State, Step
 
@@ -180,7 +180,10 @@ class Connection(Closing[Sendable | Encoded | End]):
     def _say(self, opcode: Opcode, payload: bytes) -> None:
         if self._waiting is not None:
             self._let_out_waiting()
-        self._outputs.append(self._outgoing.message(opcode, payload))
+        if len(payload) < LARGE:
+            self._outputs.append(self._outgoing.message(opcode, payload))
+        else:
+            self._outputs += self._outgoing.large(opcode, payload)
         self._talked = self._now
 
     def _go_on(self, opcode: Opcode, payload: bytes, *, fin: bool) -> None:
@@ -313,12 +316,18 @@ class Connection(Closing[Sendable | Encoded | End]):
 
     @override
     def next_output(self) -> Chunk | None:
-        if self._pongs:  # a control frame may overtake messages, and must not follow a Close
+        # A control frame may overtake messages, and must not follow a Close.
+        if self._pongs and not self._amid_frame():
             self._write(Opcode.PONG, self._pongs.pop(0))
             return self._outputs.pop()
         if self._outputs:
             return self._outputs.popleft()
         return None if self._waiting is None else self._waiting.take()
+
+    def _amid_frame(self) -> bool:
+        """Whether the head of a large payload may have left, and that comes next."""
+        output = self._outputs[0] if self._outputs else EOF
+        return output is not EOF and len(output) >= LARGE
 
     # What the clock brings.
 

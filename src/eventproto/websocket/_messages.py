@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from codecs import utf_8_decode
 from functools import lru_cache
-from io import BytesIO, StringIO
 from typing import Any, Final, cast
 
 from eventproto._errors import RemoteProtocolError
@@ -71,12 +70,11 @@ class _Incoming:
 class Assembly(_Incoming):
     """Joins the fragments of messages."""
 
-    __slots__ = ("_joined",)
+    __slots__ = ("_parts",)
 
     def __init__(self, decompressor: Decompressor | None = None) -> None:
         super().__init__(decompressor)
-        # A file, since one in memory gives away what it holds, where a bytearray copies it.
-        self._joined: Any = None  # StringIO or BytesIO, once a message comes in fragments
+        self._parts: list[Any] = []  # str or bytes, of a message that comes in fragments
 
     def add(self, frame: Frame, now: float) -> Text | Binary | None:
         """Take the next fragment, and return the message if it is the last one.
@@ -87,16 +85,22 @@ class Assembly(_Incoming):
             LimitExceeded: As `Decompressor` does.
         """
         content: Any = self._content(frame, now)
-        if self._joined is not None:
-            self._joined.write(content)
-        elif not frame.fin:
-            self._joined = StringIO() if self._text else BytesIO()
-            self._joined.write(content)
-        if not frame.fin:
-            return None
-        if self._joined is not None:
-            content, self._joined = self._joined.getvalue(), None
+        if self._parts or not frame.fin:
+            self._keep(content)
+            if not frame.fin:
+                return None
+            content = ("" if self._text else b"").join(self._parts)
+            self._parts.clear()
         return Text(content) if self._text else Binary(content)
+
+    def _keep(self, content: Any) -> None:  # noqa: ANN401  # as above
+        parts = self._parts
+        parts.append(content)
+        # Large ones are copied once, in the end. Small ones are joined as they come, or a peer that
+        # sends one byte at a time would be paid for with fifty.
+        while len(parts) > 1 and len(parts[-2]) <= len(parts[-1]) < _LARGE:
+            last = parts.pop()
+            parts[-1] += last
 
 
 class Passage(_Incoming):
@@ -171,6 +175,7 @@ def is_text(message: Message) -> bool:
     return True
 
 
+_LARGE: Final = 16 * 1024
 _TEXT: Final = Opcode.TEXT
 _BINARY: Final = Opcode.BINARY
 _new: Final = object.__new__

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from eventproto._errors import LocalProtocolError
 from eventproto._retry import Entropy
 from eventproto.websocket._deflate import Compressor, Deflate
 from eventproto.websocket._frames import encode_frame
-from eventproto.websocket._heads import SHORT, SHORT_HEADS, Opcode
+from eventproto.websocket._heads import SHORT, SHORT_HEADS, Opcode, frame_head
 
-__all__ = ["Outgoing", "checked", "encoded"]
+__all__ = ["LARGE", "Outgoing", "checked", "encoded"]
+
+LARGE: Final = 128 * 1024
+"""Bytes of a payload from which on it is cheaper to write it apart than to copy it."""
 
 
 class Outgoing:
@@ -46,6 +50,16 @@ class Outgoing:
         if len(payload) > SHORT:
             return encode_frame(opcode, payload)
         return SHORT_HEADS[opcode][len(payload)] + payload  # what that comes down to
+
+    def large(self, opcode: Opcode, payload: bytes) -> tuple[bytes, ...]:
+        """A whole message, of which the payload is not copied if it goes as it is: it comes second.
+
+        Raises:
+            LocalProtocolError: As `message` does.
+        """
+        if not self.plain or self._begun is not None:
+            return (self.message(opcode, payload),)
+        return frame_head(opcode, len(payload), 0, fin=True, rsv1=False), payload
 
     def fragment(self, opcode: Opcode, payload: bytes, *, fin: bool) -> bytes:
         """The next fragment of a message, or the first one, or the last.
