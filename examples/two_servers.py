@@ -1,8 +1,8 @@
 """Two server processes that share one store: one is killed, and its clients go on with the other.
 
-The second argument may be the address of an engine. It is a SQLite file unless given, which serves
-all processes of one machine; `redis://HOST` serves those of many. The runtime of the client is the
-first one: `asyncio` (the default) or `trio`.
+The second argument may be the address of an engine. It is a new SQLite file unless given, which
+serves all processes of one machine; `redis://HOST` serves those of many. The runtime of the client
+is the first argument: `asyncio` (the default) or `trio`.
 
 It prints::
 
@@ -17,6 +17,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from importlib import import_module
 
@@ -24,7 +25,7 @@ from eventproto import Message
 from eventproto.site import LogSocket, LogStream, Site
 
 chosen = sys.argv[1] if len(sys.argv) > 1 else "asyncio"
-where = sys.argv[2] if len(sys.argv) > 2 else "sqlite:orders.db"
+where = sys.argv[2] if len(sys.argv) > 2 else f"sqlite:{tempfile.mkdtemp()}/orders.db"
 runtime = import_module(chosen)
 driver = import_module(f"eventproto.{chosen}")
 
