@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -175,6 +177,23 @@ async def test_watching_may_begin_before_it_is_open(open_file: OpenFile) -> None
         async with engine:
             await fill(engine, 1)
     assert "t" in told
+
+
+def test_a_file_that_is_made_meanwhile_is_no_other_applications(tmp_path: Path) -> None:
+    """Between any two looks at it."""
+    path = tmp_path / "engine.db"
+    path.touch()
+    options: Any = {"synchronous": "normal", "patience": 5.0}
+    connection = _schema.connect(path, **options)
+
+    def execute(statement: str) -> SimpleNamespace:
+        row = connection.execute(statement).fetchone()
+        _schema.create(path, **options, check=False, epoch=lambda: b"epoch").close()
+        return SimpleNamespace(fetchone=lambda: row)
+
+    between = cast("sqlite3.Connection", SimpleNamespace(execute=execute))
+    _schema._recognise(between, path)  # directly, or there would be no telling when
+    connection.close()
 
 
 async def test_many_may_open_a_new_file_at_once(open_file: OpenFile) -> None:

@@ -184,8 +184,9 @@ def explain(error: sqlite3.Error, path: Path) -> EngineError:
 
 def _recognise(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse the files of others before anything is written."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    # In this order: who makes the file meanwhile has written its name with the first object.
     (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
     if application != _APPLICATION_ID and (application or objects):
         msg = f"{path} is the database of another application"
         raise StoreCorrupted(msg)
