@@ -65,12 +65,18 @@ endif
 
 # What runs the Autobahn suite, which needs Python 2.7; and which of its cases: all of them.
 AUTOBAHN ?= $(wildcard ../shared/tools/run_autobahn.py)
+# The suite is written in Python 2.7; the runner installs it into the first of these.
+AUTOBAHN_VENV ?= $(HOME)/.cache/autobahn27
+AUTOBAHN_PYTHON27 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/2.7.*/bin/python) $(shell command -v python2.7))
+export AUTOBAHN_VENV AUTOBAHN_PYTHON27
 CASES ?=
 PLAYER = $(BIN)/python -m eventproto.testing
 
 autobahn: $(VENV)/.test  ## run the Autobahn suite against both roles, on both runtimes
 ifeq ($(AUTOBAHN),)
 	$(say) 'skipped: there is no runner of the Autobahn suite (make AUTOBAHN=...)'
+else ifeq ($(wildcard $(AUTOBAHN_VENV)/bin/wstest $(AUTOBAHN_PYTHON27)),)
+	$(say) 'skipped: the Autobahn suite needs Python 2.7 (make AUTOBAHN_PYTHON27=...)'
 else
 	@set -e; for runtime in asyncio trio; do \
 	  printf '==> Autobahn against our server on %s\n' $$runtime; \
