@@ -254,7 +254,10 @@ class StreamSession(Session[CommandT]):
 
     def _take_pieces(self) -> list[bytes | memoryview]:
         """What was collected, in as many writes as it takes; what is large is not copied for it."""
-        chunks, self._chunks, self._size = self._chunks, [], 0
+        chunks, self._chunks = self._chunks, []
+        size, self._size = self._size, 0
+        if size <= PIECE:
+            return [b"".join(chunks)]
         pieces: list[bytes | memoryview] = []
         joined: list[bytes | memoryview] = []
         room = PIECE
@@ -262,12 +265,12 @@ class StreamSession(Session[CommandT]):
             at = 0
             while len(chunk) - at > room:
                 joined.append(memoryview(chunk)[at : at + room])
-                pieces.append(joined[0] if len(joined) == 1 else b"".join(joined))
+                pieces.append(_joined(joined))
                 at += room
                 joined, room = [], PIECE
             joined.append(memoryview(chunk)[at:] if at else chunk)
             room -= len(chunk) - at
-        pieces.append(joined[0] if len(joined) == 1 else b"".join(joined))
+        pieces.append(_joined(joined))
         return pieces
 
     def _make_due(self) -> None:
@@ -317,3 +320,7 @@ class StreamSession(Session[CommandT]):
             closed.error.__cause__ = self._lost
         elif isinstance(closed.error, PeerTimeout):
             self.abort()  # it was given up, so nobody waits until it reads what is left
+
+
+def _joined(parts: list[bytes | memoryview]) -> bytes | memoryview:
+    return parts[0] if len(parts) == 1 else b"".join(parts)
