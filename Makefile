@@ -7,9 +7,6 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 EXTRAS := cli,crypto,hypothesis,redis,trio,wsproto
 
-# What is there of the code that is not the library.
-ROOM := $(wildcard tests examples benchmarks fuzz)
-
 # The drivers, the engines that have a store, and what is beside them; everything else is a sans-I/O
 # floor.
 NOT_SANS_IO := */eventproto/asyncio/*,*/eventproto/trio/*,*/eventproto/_drive/*,*/eventproto/engine/sqlite/*,*/eventproto/engine/redis/*,*/eventproto/testing/*,*/eventproto/strategies/*,*/eventproto/cli/*,*/eventproto/__main__.py,*/eventproto/_demo.py,*/eventproto/_hypothesis.py
@@ -43,7 +40,7 @@ lint: $(VENV)/.lint  ## check style, types and floors
 	$(say) 'ruff format'
 	@$(BIN)/ruff format --quiet --diff .
 	$(say) 'mypy'
-	@$(BIN)/mypy --no-error-summary src $(ROOM)
+	@$(BIN)/mypy --no-error-summary src tests examples benchmarks
 	$(say) 'pyright'
 	@$(BIN)/pyright
 	@$(BIN)/pyright --project tests
@@ -55,13 +52,7 @@ docs: $(VENV)/.docs  ## build the documentation into docs/_build/html
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 bench: $(VENV)/.bench  ## measure against the peers
-ifneq ($(wildcard benchmarks/__main__.py),)
 	@$(BIN)/python -m benchmarks
-else
-	@set -e; for file in $(wildcard benchmarks/bench_*.py); do \
-	  printf '==> %s\n' "$$file"; $(BIN)/python "$$file"; \
-	done
-endif
 
 # What runs the Autobahn suite, which needs Python 2.7; and which of its cases: all of them.
 AUTOBAHN ?= $(wildcard ../shared/tools/run_autobahn.py)
