@@ -22,7 +22,7 @@ def redirect(*locations: str, status: int = 307) -> Response:
 
 
 def follow(request: Request, response: Response, **changed: Any) -> Request | None:
-    options: dict[str, Any] = {"followed": 0, "limit": 1, "downgrade": True, **changed}
+    options: dict[str, Any] = {"followed": 0, "limit": 1, **changed}
     return redirected(request, response, **options)
 
 
@@ -148,15 +148,35 @@ def test_a_websocket_leads_to_a_websocket(url: str, location: str, there: str) -
         leads("ftp://c/", url)
 
 
-@pytest.mark.parametrize(("url", "location"), [(HERE, "http://a/"), ("wss://a/", "https://a/")])
-def test_a_downgrade_is_for_the_caller_to_allow(url: str, location: str) -> None:
-    """It is one from TLS to none, and nothing else."""
-    down, up = location.replace("https", "http"), location.replace("http:", "https:")
-    assert leads(down, url).partition(":")[0] in {"http", "ws"}
+@pytest.mark.parametrize(
+    ("request_", "location"),
+    [
+        (Request("POST", HERE, body=b"x"), "http://a/"),
+        (Request("GET", HERE, body=b"x"), "http://a/"),
+        (Request("GET", "wss://a/"), "ws://a/"),
+        (Request("GET", "wss://a/"), "http://a/"),
+    ],
+)
+def test_what_does_not_leave_tls(request_: Request, location: str) -> None:
+    """A body, and a WebSocket, which is there to send."""
     with pytest.raises(HandshakeRejected, match="is not secure"):
-        leads(down, url, downgrade=False)
-    assert leads(up, url, downgrade=False).partition(":")[0] in {"https", "wss"}
-    assert leads("x", down, downgrade=False) == f"{down}x"
+        follow(request_, redirect(location))
+    secure = location.replace("://", "s://")
+    assert follow(request_, redirect(secure))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_what_is_only_read_may_leave_tls(status: int) -> None:
+    """Also after a POST whose answer is elsewhere: its body stays behind."""
+    assert leads("http://b/") == "http://b/"
+    asked = follow(Request("POST", HERE, TEXT, b"x"), redirect("http://b/", status=status))
+    assert asked == Request("GET", "http://b/", Headers({"Accept": "x"}))
+
+
+def test_where_there_was_no_tls_anything_may_go_on_without() -> None:
+    """It was in clear before."""
+    asked = Request("POST", "http://a/", body=b"x")
+    assert follow(asked, redirect("http://b/")) == Request("POST", "http://b/", body=b"x")
 
 
 @pytest.mark.parametrize("location", ["/", "ftp://nowhere/"])
@@ -197,7 +217,7 @@ def test_no_location_makes_an_untyped_exception(location: str, url: str) -> None
     """A request that can be sent, no redirect, or a refusal."""
     here = Request("GET", url)
     try:
-        there = follow(here, redirect(location), downgrade=False)
+        there = follow(here, redirect(location))
     except HandshakeRejected:
         return
     assert there is None or (there.secure >= here.secure and "#" not in there.url)

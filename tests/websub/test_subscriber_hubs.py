@@ -140,7 +140,7 @@ def test_hubs_are_asked_one_after_the_other() -> None:
         (redirect(302, OTHER), HandshakeRejected, "answered 302"),
         (redirect(307, None), HandshakeRejected, "answered 307"),
         (redirect(307, "ftp://a.example/"), HandshakeRejected, "redirects to 'ftp://a.example/'"),
-        (redirect(308, "http://a.example/"), LocalProtocolError, "only sent over https"),
+        (redirect(308, "http://a.example/"), HandshakeRejected, "is not secure"),
         (ConnectionLost("gone"), ConnectionLost, "gone"),
     ],
 )

@@ -21,7 +21,7 @@ _LEGAL: Final = "!#$%&'()*+,/:;=?@[]^`{|}~"
 
 
 def redirected(
-    request: Request, response: Response, *, followed: int, limit: int, downgrade: bool
+    request: Request, response: Response, *, followed: int, limit: int
 ) -> Request | None:
     """What a response asks for instead of what it answers, as the Fetch standard has it.
 
@@ -29,14 +29,14 @@ def redirected(
     that describe one. Otherwise it is the same at another URL. All other headers stay; what may
     be told to another origin is for the caller to decide.
 
-    A WebSocket leads to a WebSocket: there, `http` and `https` count as `ws` and `wss`.
+    A WebSocket leads to a WebSocket: there, `http` and `https` count as `ws` and `wss`. Neither
+    that nor a body leaves TLS: what was to be read by one server only would travel in clear.
 
     Args:
         request: What was asked.
         response: What was answered.
         followed: How many redirects have led to the request.
         limit: How many there may be.
-        downgrade: Whether they may lead away from TLS.
 
     Returns:
         What to ask next, or None if the response is no redirect. One that does not say where is
@@ -54,14 +54,14 @@ def redirected(
         raise LimitExceeded(msg, code=response.status, limit="redirects")
     try:
         there = replace(request, url=_target(request, locations))
-        if request.secure and not there.secure and not downgrade:
+        if response.status == 303 or (response.status < 303 and request.method == "POST"):
+            there = _retrieval(there)
+        if request.secure and not there.secure and (there.body or there.scheme == "ws"):
             msg = f"{there.url} is not secure"
             raise ValueError(msg)
     except (ValueError, LocalProtocolError) as error:
         msg = f"{request.url} redirects to {' and '.join(map(repr, locations))}: {error}"
         raise HandshakeRejected(msg, response=response) from error
-    if response.status == 303 or (response.status < 303 and request.method == "POST"):
-        return _retrieval(there)
     return there
 
 

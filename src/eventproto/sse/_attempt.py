@@ -103,7 +103,6 @@ class Attempt:
             response,
             followed=self.redirects,
             limit=self._limits.redirects,
-            downgrade=not self.request.body,  # which would travel in clear
         )
         if request is None:
             return None

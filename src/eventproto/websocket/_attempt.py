@@ -50,7 +50,7 @@ class Attempt:
             HandshakeRejected: It leads nowhere, or from `wss` down to `ws`.
         """
         here = Request("GET", self.url)
-        there = redirected(here, response, followed=self.redirects, limit=limit, downgrade=False)
+        there = redirected(here, response, followed=self.redirects, limit=limit)
         if there is None:
             return None
         trusted = self.trusted and same_origin(here, there)

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 from typing_extensions import override
 
-from eventproto._call import refusal
+from eventproto._call import Attempt, RetryingMachine, refusal
 from eventproto._errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from eventproto._event import Message
 from eventproto._machine import End
@@ -39,7 +39,6 @@ from eventproto.websub._requests import (
     SubscriptionRequest,
     parse_hub_request,
 )
-from eventproto.websub._retrying import RetryingMachine
 from eventproto.websub._signature import METHODS, Method
 from eventproto.websub._tasks import Deliver, Deny, Fetch, Grant, Key, Task, Verify, key_of
 from eventproto.websub._urls import checked_url, normalized
@@ -235,7 +234,7 @@ class Hub(RetryingMachine[_Command, Task]):
         followed, limit = task.redirects, self._limits.redirects
         try:
             asked = Request("GET", task.url)
-            there = redirected(asked, outcome, followed=followed, limit=limit, downgrade=True)
+            there = redirected(asked, outcome, followed=followed, limit=limit)
         except RemoteProtocolError as error:
             return error
         if there is not None:
@@ -297,25 +296,29 @@ class Hub(RetryingMachine[_Command, Task]):
         )
 
     @override
-    def _finish(self, task: Task, outcome: Response | Exception) -> Response | Exception | None:
-        match task:
-            case Verify():
+    def _finish(
+        self, attempt: Attempt[Task], outcome: Response | Exception
+    ) -> Response | Exception | None:
+        match attempt.task:
+            case Verify() as task:
                 self._verified(task, outcome)
                 return None
             case Deny():
                 return None  # nothing hangs on it
-            case Fetch():
+            case Fetch() as task:
                 return self._fetched(task, outcome)
-            case _:
-                return self._delivered(task.grant, outcome)
+            case Deliver(grant):
+                return self._delivered(grant, outcome)
 
     @override
-    def _report(self, task: Task, failure: Response | Exception, retry_in: float | None) -> None:
-        match task:
+    def _report(
+        self, attempt: Attempt[Task], failure: Response | Exception, retry_in: float | None
+    ) -> None:
+        match attempt.task:
             case Fetch(topic):
                 self._note(FetchFailed(topic, failure, retry_in))
             case Deliver(grant):
                 event = DeliveryFailed(grant.topic, grant.callback, failure, retry_in)
                 self._note(event)
-            case _:
+            case task:
                 raise AssertionError(task, failure)  # not tried again

@@ -92,7 +92,7 @@ class Subscription:
     def ask(self, hubs: tuple[str, ...], topic: str, now: float) -> Step:
         """Ask the first of these hubs; the others if it does not work out."""
         try:
-            return self._request(Requesting(topic, hubs, hubs[0]))
+            return self._requesting(Requesting(topic, hubs, hubs[0]))
         except LocalProtocolError as error:
             return self._ask_next(hubs, topic, error, now)
 
@@ -170,7 +170,8 @@ class Subscription:
         if isinstance(outcome, Exception):
             return self._failed(outcome, now)
         try:
-            there = _redirected(Request("GET", url), outcome, redirects, limits)
+            asked, limit = Request("GET", url), limits.redirects
+            there = redirected(asked, outcome, followed=redirects, limit=limit)
             if there is not None:
                 return self._discover(there.url, redirects=redirects + 1)
             if not outcome.ok:
@@ -188,8 +189,11 @@ class Subscription:
         """The first of these hubs did not work out."""
         return self.ask(hubs[1:], topic, now) if hubs[1:] else self._failed(error, now)
 
-    def _request(self, phase: Requesting) -> Step:
-        """Make a request to a hub; raises LocalProtocolError where the secret must not go."""
+    def _requesting(self, phase: Requesting) -> Step:
+        return replace(self, phase=phase), (self._request(phase),)
+
+    def _request(self, phase: Requesting) -> Request:
+        """What a hub is asked; raises LocalProtocolError where the secret must not go."""
         subscribing = self.state is not State.UNSUBSCRIBING
         secret = self.secret if subscribing else None
         if secret is not None and not (self.insecure or Request("POST", phase.url).secure):
@@ -202,7 +206,7 @@ class Subscription:
             lease_seconds=self.wanted.lease_seconds if subscribing else None,
             secret=secret,
         )
-        return replace(self, phase=phase), (subscription_request(phase.url, wanted),)
+        return subscription_request(phase.url, wanted)
 
     def _requested(
         self, phase: Requesting, outcome: Response | Exception, now: float, limits: Limits
@@ -213,10 +217,11 @@ class Subscription:
             until = now + limits.verification_time
             return replace(self, phase=Verifying(phase.topic, phase.hubs, until)), ()
         try:
-            there = _redirected(Request("POST", phase.url), outcome, phase.redirects, limits)
+            followed, limit = phase.redirects, limits.redirects
+            there = redirected(self._request(phase), outcome, followed=followed, limit=limit)
             if there is not None and there.method == "POST":  # 307 and 308 (5.1.2)
                 moved = replace(phase, url=there.url, redirects=phase.redirects + 1)
-                return self._request(moved)
+                return self._requesting(moved)
             said = outcome.body[:200].decode(errors="replace")
             msg = f"{phase.url} answered {outcome.status}: {said}"
             raise HandshakeRejected(msg, response=outcome)
@@ -284,11 +289,3 @@ def _turned(
 def _is_about(known: Requesting | Verifying | Lease | None, topic: str) -> bool:
     """Whether this is about a topic, which a hub may spell in another way."""
     return known is not None and normalized(known.topic) == normalized(topic)
-
-
-def _redirected(
-    request: Request, response: Response, followed: int, limits: Limits
-) -> Request | None:
-    # Feeds are public, and `_request` sees to secrets: they may lead from https to http.
-    limit = limits.redirects
-    return redirected(request, response, followed=followed, limit=limit, downgrade=True)
