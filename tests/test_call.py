@@ -15,8 +15,9 @@ from eventproto import (
     End,
     Event,
     RemoteProtocolError,
+    Steps,
 )
-from eventproto._call import refusal
+from eventproto._call import Attempt, RetryingMachine, refusal
 from eventproto._value import value
 from eventproto.http import Body, Call, Exchange, Request, Response, Result
 
@@ -169,3 +170,104 @@ def test_a_refusal_says_why(code: int, allow: str | None) -> None:
     answer = refusal(RemoteProtocolError("no", code=code), allow="GET, POST")
     assert (answer.status, answer.headers.get("Allow"), answer.body) == (code, allow, b"no")
     assert answer.headers["Content-Type"].startswith("text/plain")
+
+
+class Trying(RetryingMachine[Any, str]):
+    """Does what it is told to, at `http://a/` and the name of it."""
+
+    def __init__(self) -> None:
+        super().__init__(Steps((5.0, 50.0)), bytes)
+        self.unwanted: set[str] = set()
+
+    @override
+    def _on_send(self, command: str | End) -> None:
+        if isinstance(command, str):
+            self._begin(command, command.upper())
+        else:
+            self._close()
+
+    @override
+    def _on_call(self, call: Call) -> None:
+        raise AssertionError
+
+    @override
+    def _request(self, task: str) -> Request | None:
+        return None if task in self.unwanted else Request("GET", f"http://a/{task}")
+
+    @override
+    def _finish(
+        self, attempt: Attempt[str], outcome: Response | Exception
+    ) -> Response | Exception | None:
+        if isinstance(outcome, Exception) or not outcome.ok:
+            return outcome
+        self._events.append(Heard(attempt, outcome))
+        return None
+
+    @override
+    def _report(
+        self, attempt: Attempt[str], failure: Response | Exception, retry_in: float | None
+    ) -> None:
+        self._events.append(Heard(attempt, (failure, retry_in)))
+
+
+def tried(machine: Trying, *outcomes: Response | Exception, now: float = 0.0) -> list[object]:
+    """What comes of the calls that are out."""
+    calls = [each for each in iter(machine.next_output, None) if isinstance(each, Call)]
+    for call, outcome in zip(calls, outcomes, strict=True):
+        machine.receive(Result(call.token, outcome), now)
+    heard = list(iter(machine.next_event, None))
+    assert all(isinstance(each, Heard) for each in heard)
+    return [(each.about, each.what) for each in heard if isinstance(each, Heard)]
+
+
+def test_a_task_is_tried_until_its_schedule_is_over() -> None:
+    """Each attempt with the next number; then nothing is left of it."""
+    machine = Trying()
+    lost = ConnectionLost("away")
+    machine.send("a", 0)
+    assert tried(machine, lost) == [(Attempt("a", "A", 1), (lost, 5.0))]
+    assert machine.deadline == 5
+    machine.handle_timeout(5)
+    assert tried(machine, Response(500), now=6) == [
+        (Attempt("a", "A", 2), (Response(500), 50.0)),
+    ]
+    machine.handle_timeout(56)
+    assert tried(machine, lost, now=56) == [(Attempt("a", "A", 3), (lost, None))]
+    assert machine.deadline is None
+    assert not machine._attempts
+
+
+def test_a_task_that_is_done_is_not_tried_again() -> None:
+    """Also after attempts that have failed; others are not touched."""
+    machine = Trying()
+    machine.send("a", 0)
+    machine.send("b", 0)
+    assert len(tried(machine, Response(500), Response(204))) == 2
+    machine.handle_timeout(5)
+    assert tried(machine, Response(204), now=5) == [(Attempt("a", "A", 2), Response(204))]
+    assert machine.deadline is None
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+def test_another_task_of_that_name_begins_anew(waiting: bool) -> None:
+    """And what comes of the one before it does not count."""
+    machine = Trying()
+    machine.send("a", 0)
+    if waiting:
+        tried(machine, Response(500))
+    machine.send("a", 1)
+    outcomes = [Response(204)] if waiting else [Response(500), Response(204)]
+    assert tried(machine, *outcomes, now=2) == [(Attempt("a", "A", 1), Response(204))]
+    assert machine.deadline is None
+
+
+def test_a_task_that_is_not_wanted_any_more_is_dropped() -> None:
+    """When it would be tried, at first or again; nothing is said of it."""
+    machine = Trying()
+    machine.send("a", 0)
+    tried(machine, Response(500))
+    machine.unwanted = {"A", "B"}
+    machine.handle_timeout(5)
+    machine.send("b", 5)
+    assert tried(machine) == []
+    assert (machine.deadline, machine._attempts) == (None, {})

@@ -8,19 +8,23 @@ client connection is told and reports, and what moves both ways on the wire of e
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Hashable
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from typing_extensions import override
 
 from eventproto._errors import RemoteProtocolError
 from eventproto._event import Event
 from eventproto._machine import DEFAULT_BACKLOG, EOF, Chunk, Machine
+from eventproto._retry import Entropy, Schedule
+from eventproto._value import value
 from eventproto.http import Body, Call, Exchange, Request, Response, Result
 
-__all__ = ["CallMachine", "refusal"]
+__all__ = ["Attempt", "CallMachine", "RetryingMachine", "refusal"]
 
 CommandT = TypeVar("CommandT")
+TaskT = TypeVar("TaskT")
 
 
 class CallMachine(Machine[CommandT, Exchange, Exchange]):
@@ -89,6 +93,108 @@ class CallMachine(Machine[CommandT, Exchange, Exchange]):
     def _on_body(self, about: Any, chunk: Chunk, error: Exception | None) -> None:  # noqa: ANN401
         """A streamed answer goes on; for roles that ask for one."""
         raise AssertionError(about, chunk, error)
+
+
+@value()
+class Attempt(Generic[TaskT]):
+    """A task that takes a call, as it is tried.
+
+    Attributes:
+        name: What the role calls the task.
+        task: What is to be done.
+        number: Of the latest attempt, from 1.
+    """
+
+    name: Hashable
+    task: TaskT
+    number: int = 1
+
+
+class RetryingMachine(CallMachine[CommandT], Generic[CommandT, TaskT]):
+    """A role with tasks that take a call each, tried again until they are done or given up.
+
+    Each has a name, and beginning another task of that name replaces it.
+
+    Args:
+        schedule: How long to wait after each failed attempt.
+        entropy: For the jitter in the schedule.
+    """
+
+    def __init__(self, schedule: Schedule, entropy: Entropy) -> None:
+        super().__init__()
+        self._schedule = schedule
+        self._entropy = entropy
+        self._attempts: dict[Hashable, Attempt[TaskT]] = {}
+        self._count: Counter[type[Any]] = Counter()
+        """How many tasks of each kind there are."""
+
+    # What a role fills in.
+
+    @abstractmethod
+    def _request(self, task: TaskT) -> Request | None:
+        """What to ask for this time; None if the task is not wanted any more."""
+
+    @abstractmethod
+    def _finish(
+        self, attempt: Attempt[TaskT], outcome: Response | Exception
+    ) -> Response | Exception | None:
+        """Do what follows from the outcome of a call; or say what is wrong, to try it again."""
+
+    @abstractmethod
+    def _report(
+        self, attempt: Attempt[TaskT], failure: Response | Exception, retry_in: float | None
+    ) -> None:
+        """Report what is wrong, and when it is tried again; None for never."""
+
+    def _retry_in(self, attempt: Attempt[TaskT], failure: Response | Exception) -> float | None:
+        """How long to wait before this is tried again; None for never."""
+        return self._schedule.delay(attempt.number, self._entropy)
+
+    # What a role uses.
+
+    def _begin(self, name: Hashable, task: TaskT) -> None:
+        if name in self._attempts:
+            self._drop(name)
+        self._try(Attempt(name, task))
+
+    def _under_way(self, name: Hashable) -> bool:
+        """Whether a call for this task is out, rather than waiting for its time."""
+        return name in self._attempts and name not in self._timers
+
+    @override
+    def _on_timeout(self, timer: Hashable) -> None:
+        attempt = self._drop(timer)
+        self._try(Attempt(timer, attempt.task, attempt.number + 1))
+
+    @override
+    def _on_result(self, about: Attempt[TaskT], outcome: Response | Exception) -> None:
+        if self._attempts.get(about.name) is not about:
+            return  # another task has this name now
+        self._drop(about.name)
+        failure = self._finish(about, outcome)
+        if failure is None:
+            return
+        retry_in = self._retry_in(about, failure)
+        if retry_in is not None:
+            self._keep(about)
+            self._timers.set(about.name, self._now + retry_in)
+        self._report(about, failure, retry_in)
+
+    def _try(self, attempt: Attempt[TaskT]) -> None:
+        request = self._request(attempt.task)
+        if request is not None:
+            self._keep(attempt)
+            self._call(request, attempt)
+
+    def _keep(self, attempt: Attempt[TaskT]) -> None:
+        self._attempts[attempt.name] = attempt
+        self._count[type(attempt.task)] += 1
+
+    def _drop(self, name: Hashable) -> Attempt[TaskT]:
+        self._timers.stop(name)
+        attempt = self._attempts.pop(name)
+        self._count[type(attempt.task)] -= 1
+        return attempt
 
 
 def refusal(error: RemoteProtocolError, *, allow: str) -> Response:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from typing_extensions import override
 
-from eventproto._call import CallMachine
+from eventproto._call import Attempt, RetryingMachine
 from eventproto._errors import ClosedError, LocalProtocolError
 from eventproto._event import Message
 from eventproto._machine import End
@@ -31,7 +30,7 @@ STANDARD_SCHEDULE: Final[Schedule] = Steps(
 _GONE: Final = 410
 
 
-class Sender(CallMachine[_Command]):
+class Sender(RetryingMachine[_Command, Message]):
     """Delivers messages to one endpoint, each of them at least once if it can be done at all.
 
     Each attempt is a POST that is signed anew, with the same id. A 2xx is success (`Delivered`).
@@ -60,16 +59,13 @@ class Sender(CallMachine[_Command]):
         entropy: Entropy = os.urandom,
         limits: Limits = Limits(),
     ) -> None:
-        super().__init__()
-        self._request = Request("POST", url)
-        if self._request.scheme not in {"http", "https"}:
+        super().__init__(schedule, entropy)
+        self._posted = Request("POST", url)
+        if self._posted.scheme not in {"http", "https"}:
             msg = f"webhooks are posted to http or https, got {url!r}"
             raise LocalProtocolError(msg)
         self._scheme = scheme
-        self._schedule = schedule
-        self._entropy = entropy
         self._limits = limits
-        self._deliveries: dict[Hashable, Delivery] = {}
         self._sent = 0
 
     @override
@@ -84,51 +80,51 @@ class Sender(CallMachine[_Command]):
                 raise LocalProtocolError(msg)
 
     def _deliver(self, message: Message) -> None:
-        if len(self._deliveries) >= self._limits.pending:
+        if len(self._attempts) >= self._limits.pending:
             msg = f"{self._limits.pending} messages are pending already"
             raise LocalProtocolError(msg)
-        self._attempt(Delivery(number=self._sent + 1, message=message))
+        self._begin(self._sent + 1, message)
         self._sent += 1
 
     def _give_up(self) -> None:
-        for delivery in self._deliveries.values():
-            error = ClosedError("the sender was told to end")
-            self._events.append(DeliveryFailed(delivery, error, None))
-        self._deliveries.clear()
+        for attempt in self._attempts.values():
+            self._report(attempt, ClosedError("the sender was told to end"), None)
+        self._attempts.clear()
         self._close()
 
-    def _attempt(self, delivery: Delivery) -> None:
-        message = delivery.message
-        headers = self._scheme.sign(message, at=self._at)
-        if message.content_type is not None:
-            headers = headers.replace("Content-Type", message.content_type)
-        self._deliveries[delivery.number] = delivery
-        self._call(replace(self._request, headers=headers, body=message.data), delivery.number)
+    @override
+    def _request(self, task: Message) -> Request:
+        headers = self._scheme.sign(task, at=self._at)
+        if task.content_type is not None:
+            headers = headers.replace("Content-Type", task.content_type)
+        return replace(self._posted, headers=headers, body=task.data)
 
     @override
-    def _on_result(self, about: int, outcome: Response | Exception) -> None:
-        delivery = self._deliveries[about]
-        if isinstance(outcome, Response) and outcome.ok:
-            del self._deliveries[about]
-            self._events.append(Delivered(delivery, outcome))
-            return
-        retry_in = self._retry_in(delivery, outcome)
-        if retry_in is None:
-            del self._deliveries[about]
-        else:
-            self._timers.set(about, self._now + retry_in)
-        self._events.append(DeliveryFailed(delivery, outcome, retry_in))
+    def _finish(
+        self, attempt: Attempt[Message], outcome: Response | Exception
+    ) -> Response | Exception | None:
+        if isinstance(outcome, Exception) or not outcome.ok:
+            return outcome
+        self._events.append(Delivered(_delivery(attempt), outcome))
+        return None
 
-    def _retry_in(self, delivery: Delivery, outcome: Response | Exception) -> float | None:
-        if isinstance(outcome, Response) and outcome.status == _GONE:
+    @override
+    def _retry_in(self, attempt: Attempt[Message], failure: Response | Exception) -> float | None:
+        if isinstance(failure, Response) and failure.status == _GONE:
             return None
-        return self._schedule.delay(delivery.attempt, self._entropy)
+        return super()._retry_in(attempt, failure)
 
     @override
-    def _on_timeout(self, timer: Hashable) -> None:
-        delivery = self._deliveries[timer]
-        self._attempt(replace(delivery, attempt=delivery.attempt + 1))
+    def _report(
+        self, attempt: Attempt[Message], failure: Response | Exception, retry_in: float | None
+    ) -> None:
+        self._events.append(DeliveryFailed(_delivery(attempt), failure, retry_in))
 
     @override
     def _on_call(self, call: Call) -> None:
         self._answer(call.token, Response.of_text(404, "nobody takes calls here"))
+
+
+def _delivery(attempt: Attempt[Message]) -> Delivery:
+    number = cast("int", attempt.name)
+    return Delivery(number=number, message=attempt.task, attempt=attempt.number)

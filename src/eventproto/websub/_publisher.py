@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from typing_extensions import override
 
-from eventproto._call import refusal
+from eventproto._call import Attempt, RetryingMachine, refusal
 from eventproto._errors import LocalProtocolError, RemoteProtocolError
 from eventproto._event import Message
 from eventproto._machine import End
@@ -17,7 +17,6 @@ from eventproto.http import Call, Headers, Request, Response
 from eventproto.websub._callbacks import Content, hub_links
 from eventproto.websub._events import Published, PublishFailed
 from eventproto.websub._requests import publish_request
-from eventproto.websub._retrying import RetryingMachine
 from eventproto.websub._urls import checked_url
 
 __all__ = ["PING_SCHEDULE", "Publisher"]
@@ -103,12 +102,16 @@ class Publisher(RetryingMachine[_Command, str]):
         return publish_request(task, self._topic.url)
 
     @override
-    def _finish(self, task: str, outcome: Response | Exception) -> Response | Exception | None:
+    def _finish(
+        self, attempt: Attempt[str], outcome: Response | Exception
+    ) -> Response | Exception | None:
         if isinstance(outcome, Exception) or not outcome.ok:
             return outcome
-        self._note(Published(task))
+        self._note(Published(attempt.task))
         return None
 
     @override
-    def _report(self, task: str, failure: Response | Exception, retry_in: float | None) -> None:
-        self._note(PublishFailed(task, failure, retry_in))
+    def _report(
+        self, attempt: Attempt[str], failure: Response | Exception, retry_in: float | None
+    ) -> None:
+        self._note(PublishFailed(attempt.task, failure, retry_in))
