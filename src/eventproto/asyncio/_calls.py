@@ -33,7 +33,9 @@ class _HttpConnection(StreamConnection[Call | End], HttpSession):
     @property
     @override
     def usable(self) -> bool:
-        return self._http.reusable and not self._gone.is_set()
+        # What is still to be written is of a call that was answered before it was read.
+        busy = self._rest or self._transport.get_write_buffer_size()
+        return self._http.reusable and not busy and not self._gone.is_set()
 
     @override
     async def send(self, command: Call | End) -> None:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import trio
 from typing_extensions import override
@@ -25,21 +25,35 @@ __all__ = ["ConnectionPool", "PulledEventSource", "RunningRole", "run"]
 CommandT = TypeVar("CommandT")
 T = TypeVar("T")
 
+_PIECE: Final = 64 * 1024  # bytes that are read, or written, at a time
+
 
 class _HttpConnection(HttpSession):
-    """A client connection that is pulled: whoever waits for the answer does the reading."""
+    """A client connection that is pulled: whoever waits for the answer reads, and writes meanwhile.
+
+    Nothing is torn by cancelling it: whoever waits anew goes on where the one before was.
+    """
 
     def __init__(self, machine: ClientConnection, stream: AnyStream) -> None:
         self.machine = machine
-        self._stream = stream
+        self._socket = socket_of(stream)
+        self._outbox = _Outbox(self._socket)
+        self._stream: trio.abc.Stream = self._outbox
+        if isinstance(stream, trio.SSLStream):
+            self._stream = innermost = stream
+            while isinstance(innermost.transport_stream, trio.SSLStream):
+                innermost = innermost.transport_stream
+            innermost.transport_stream = self._outbox
         self.machine.handle_timeout(trio.current_time())
 
     @property
     @override
     def usable(self) -> bool:
         self.machine.handle_timeout(trio.current_time())  # nobody else keeps its idle time
-        # An idle connection has nothing to read, unless the server has closed it.
-        return self.machine.reusable and not socket_of(self._stream).is_readable()
+        # An idle connection has nothing to read, unless the server has closed it; and what is
+        # still to be written is of a call that was answered before it was read.
+        busy = self._outbox.waiting or self._socket.is_readable()
+        return self.machine.reusable and not busy
 
     @override
     async def send(self, command: Call | End) -> None:
@@ -50,31 +64,73 @@ class _HttpConnection(HttpSession):
         while (event := self.machine.next_event()) is None:
             deadline = self.machine.deadline
             with trio.move_on_at(math.inf if deadline is None else deadline):
-                with suppress(*BROKEN):  # the server may have answered before it stopped reading
-                    await self._write()
-                self.machine.receive(await self._read(), trio.current_time())
+                await self._pull()
             self.machine.handle_timeout(trio.current_time())
         return event
 
-    async def _write(self) -> None:
+    async def _pull(self) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()  # while no output has left the machine
         while (chunk := self.machine.next_output()) is not None:
             if chunk is not EOF:
-                try:
+                with suppress(*BROKEN):  # the server may have answered before it stopped reading
                     await self._stream.send_all(chunk)
-                except trio.Cancelled:
-                    self.abort()  # the call is torn, and whoever waits anew must not wait long
-                    raise
+                await trio.lowlevel.checkpoint_if_cancelled()
+        if not self._outbox.waiting:
+            await self._read()
+            return
+        with unwrapped():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._outbox.flush)
+                await self._read()
+                nursery.cancel_scope.cancel()
 
-    async def _read(self) -> Chunk:
+    async def _read(self) -> None:
         try:
-            return bytes(await self._stream.receive_some()) or EOF
+            chunk: Chunk = bytes(await self._stream.receive_some()) or EOF
         except BROKEN:
-            return EOF
+            chunk = EOF
+        self.machine.receive(chunk, trio.current_time())
 
     @override
     def abort(self) -> None:
-        socket_of(self._stream).close()
+        self._socket.close()
+
+
+class _Outbox(trio.abc.Stream):
+    """A socket that is written to without waiting, under TLS or without; `flush` does the waiting.
+
+    Cancelling a write of `trio.SSLStream` tears it, and a writer that is not cancelled would be a
+    task that outlives the waiting for an answer.
+    """
+
+    def __init__(self, socket: trio.socket.SocketType) -> None:
+        self._socket = socket
+        self.waiting = bytearray()
+
+    @override
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        self.waiting += data
+
+    @override
+    async def wait_send_all_might_not_block(self) -> None:
+        pass
+
+    @override
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        try:
+            return await self._socket.recv(max_bytes or _PIECE)
+        except OSError as error:
+            raise trio.BrokenResourceError from error
+
+    @override
+    async def aclose(self) -> None:
+        self._socket.close()
+
+    async def flush(self) -> None:
+        """Write what waits, as far as it goes; being cancelled leaves the rest."""
+        with suppress(OSError, trio.ClosedResourceError):  # reading tells what there is to say
+            while self.waiting:
+                del self.waiting[: await self._socket.send(self.waiting[:_PIECE])]
 
 
 class ConnectionPool(Pool):
