@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from eventproto import LocalProtocolError
 from eventproto.http import Headers, Link, format_link, parse_links
+from eventproto.http._link import related_links
 
 BASE = "http://a.example/b/c?d"
 
@@ -143,3 +144,16 @@ def test_what_would_be_read_otherwise_is_refused(url: str, rel: str) -> None:
 def test_time_is_linear(piece: str) -> None:
     """Half a megabyte of anything is read at once; quadratic time would be minutes."""
     parse_links(Headers({"Link": piece * 200_000}), BASE)
+
+
+def test_related_links_are_those_of_some_types_in_order() -> None:
+    """Of all fields; they are the same that are read otherwise."""
+    headers = Headers(
+        [
+            ("Link", "</a>; rel=hub, </b>; rel=next, </c>"),
+            ("Link", '<http://[>; rel=hub, </d>; rel="x SELF"; anchor="/e"'),
+        ]
+    )
+    found = tuple(related_links(headers, BASE, {"hub", "self"}))
+    assert [link.url for link in found] == ["http://a.example/a", "http://a.example/d"]
+    assert set(found) < set(parse_links(headers, BASE))

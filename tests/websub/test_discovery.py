@@ -263,6 +263,15 @@ def test_hostile_bases_and_namespaces_take_linear_memory(document: str) -> None:
     found(document, "text/xml")
 
 
+@pytest.mark.parametrize("link", ["<a>;rel=x", "<a>;rel=hub;anchor=b", "<a>;rel=hub"])
+def test_many_links_next_to_a_long_url_take_linear_time(link: str) -> None:
+    """The URL is what a redirect made of it; each relative reference would repeat it."""
+    # WebSub S5
+    response = Response(200, Headers({"Link": ",".join([link] * (30_000 // len(link)))}))
+    url = "https://blog.example/" + "x/" * 15_000
+    assert discover(response, url=url) == Discovery()
+
+
 @given(st.text(alphabet="<>/!-='\" \n&#;xlinkrehubsf?[]:", max_size=60), st.booleans())
 def test_nothing_raises(soup: str, xml: bool) -> None:
     """Not for any soup of tags."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import Final, cast
 from urllib.parse import urljoin
@@ -14,7 +14,7 @@ from eventproto.http._grammar import is_url
 from eventproto.http._headers import Headers
 from eventproto.http._parameters import parse_parameters
 
-__all__ = ["Link", "format_link", "parse_links"]
+__all__ = ["Link", "format_link", "parse_links", "related_links"]
 
 _BETWEEN: Final = re.compile(r"[ \t,]*")
 # To the comma behind this member of the list; quoted strings may hold some that do not count.
@@ -43,14 +43,24 @@ class Link:
 def parse_links(headers: Headers, base_url: str) -> tuple[Link, ...]:
     """Read all `Link` fields, in order (RFC 8288, appendix B.2).
 
-    Members that are no link, or lead to no URL, are skipped: this raises nothing, for any input,
-    and takes linear time.
+    Members that are no link, or lead to no URL, are skipped: this raises nothing, for any input.
+    It takes linear time for the headers, and as much again for each relative target as the base
+    URL is long.
 
     Args:
         headers: Those of a response.
         base_url: Where the response came from, after redirects; relative targets start here.
     """
     return tuple(link for text in headers.get_all("Link") for link in _links(text, base_url))
+
+
+def related_links(headers: Headers, base_url: str, relations: Collection[str]) -> Iterator[Link]:
+    """Those of the links that have one of some relation types, resolved one by one as asked for.
+
+    Whoever looks for a few need not pay for all that a hostile server names next to a long URL.
+    """
+    for text in headers.get_all("Link"):
+        yield from _links(text, base_url, relations)
 
 
 def format_link(url: str, rel: str) -> str:
@@ -69,7 +79,7 @@ def format_link(url: str, rel: str) -> str:
     return f'<{url}>; rel="{rel}"'
 
 
-def _links(text: str, base_url: str) -> Iterator[Link]:
+def _links(text: str, base_url: str, relations: Collection[str] | None = None) -> Iterator[Link]:
     at = 0
     while (at := _after(_BETWEEN, text, at)) < len(text):
         if text[at] == "<":
@@ -77,18 +87,20 @@ def _links(text: str, base_url: str) -> Iterator[Link]:
             if end < 0:
                 return
             parameters, after = parse_parameters(text, end + 1)
-            with suppress(ValueError):  # urljoin finds no URL in it
-                yield _resolved(text[at + 1 : end], dict(parameters), base_url)
+            rel = tuple(parameters.get("rel", "").lower().split())
+            if relations is None or any(each in relations for each in rel):
+                with suppress(ValueError):  # urljoin finds no URL in it
+                    yield _resolved(text[at + 1 : end], rel, dict(parameters), base_url)
             at = after
         at = _after(_REST, text, at)
 
 
-def _resolved(target: str, parameters: dict[str, str], base_url: str) -> Link:
-    relations = tuple(parameters.pop("rel", "").lower().split())
+def _resolved(target: str, rel: tuple[str, ...], parameters: dict[str, str], base_url: str) -> Link:
+    parameters.pop("rel", None)
     anchor = parameters.pop("anchor", None)
     return Link(
         urljoin(base_url, target),
-        relations,
+        rel,
         FrozenMapping(parameters),
         None if anchor is None else urljoin(base_url, anchor),
     )

@@ -7,13 +7,15 @@ from itertools import islice
 from typing import Final
 
 from eventproto._value import value
-from eventproto.http import MediaType, Response, parse_links
+from eventproto.http import MediaType, Response
+from eventproto.http._link import related_links
 from eventproto.websub._embedded import Reference, html_links, xml_links
 from eventproto.websub._urls import resolved
 
 __all__ = ["Discovery", "discover"]
 
 _MOST_LINKS: Final = 32
+_TELLING: Final = frozenset({"hub", "self"})
 
 
 @value()
@@ -42,7 +44,7 @@ def discover(response: Response, *, url: str) -> Discovery:
         response: To a GET or HEAD for the resource.
         url: Where it came from, after redirects.
     """
-    links = parse_links(response.headers, url)
+    links = islice(related_links(response.headers, url, _TELLING), _MOST_LINKS)
     here = (Reference(link.rel, link.url) for link in links if link.anchor in {None, url})
     headers = _found(here, url)
     if headers.hubs and headers.topic:
@@ -65,7 +67,7 @@ def _embedded(response: Response) -> tuple[Reference, ...]:
 def _found(links: Iterable[Reference], url: str) -> Discovery:
     hubs: dict[str, None] = {}
     topic = None
-    telling = (link for link in links if link.href and not {"hub", "self"}.isdisjoint(link.rel))
+    telling = (link for link in links if link.href and not _TELLING.isdisjoint(link.rel))
     for link in islice(telling, _MOST_LINKS):
         base = url
         for each in link.bases:
