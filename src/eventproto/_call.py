@@ -150,6 +150,10 @@ class RetryingMachine(CallMachine[CommandT], Generic[CommandT, TaskT]):
         """How long to wait before this is tried again; None for never."""
         return self._schedule.delay(attempt.number, self._entropy)
 
+    def _again(self, task: TaskT) -> TaskT:
+        """The task, as it is tried again."""
+        return task
+
     # What a role uses.
 
     def _begin(self, name: Hashable, task: TaskT) -> None:
@@ -163,8 +167,8 @@ class RetryingMachine(CallMachine[CommandT], Generic[CommandT, TaskT]):
 
     @override
     def _on_timeout(self, timer: Hashable) -> None:
-        attempt = self._drop(timer)
-        self._try(Attempt(timer, attempt.task, attempt.number + 1))
+        failed = self._drop(timer)
+        self._try(Attempt(timer, self._again(failed.task), failed.number + 1))
 
     @override
     def _on_result(self, about: Attempt[TaskT], outcome: Response | Exception) -> None:

@@ -201,7 +201,8 @@ class VerificationFailed(Event):
     Attributes:
         topic: What the request was about.
         callback: Who was asked.
-        outcome: The answer that was not the challenge, or why there was none.
+        outcome: The answer that was not the challenge, or why there was none; or what `admit` has
+            raised, for which the subscriber was not asked and the request answered with 500.
     """
 
     topic: str

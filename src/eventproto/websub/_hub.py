@@ -147,8 +147,9 @@ class Hub(RetryingMachine[_Command, Task]):
     def _subscribe(self, asked: SubscriptionRequest) -> None:
         key = key_of(asked.topic, asked.callback)
         name = ("verify", key)
-        waiting = self._count[Verify] + self._count[Deny]
-        if name not in self._attempts and waiting >= self._limits.verifications:
+        # Without the one that this request replaces.
+        waiting = self._count[Verify] + self._count[Deny] - (name in self._attempts)
+        if waiting >= self._limits.verifications:
             msg = f"{self._limits.verifications} requests are being verified, try again later"
             raise LimitExceeded(msg, code=503, limit="verifications")
         subscribing = asked.mode == "subscribe"
@@ -156,9 +157,9 @@ class Hub(RetryingMachine[_Command, Task]):
         if subscribing and key not in self._grants and room <= 0:
             msg = f"this hub takes no more than {self._limits.subscriptions} subscriptions"
             raise LimitExceeded(msg, code=503, limit="subscriptions")
-        reason = self._admit(asked) if subscribing else None
-        if reason is not None:
-            self._begin(name, Deny(asked.callback, Denial(asked.topic, reason)))
+        denial = self._denial(asked) if subscribing else None
+        if denial is not None:
+            self._begin(name, Deny(asked.callback, denial))
             return
         intent = Verification(
             asked.mode,
@@ -166,7 +167,23 @@ class Hub(RetryingMachine[_Command, Task]):
             self._entropy(16).hex(),
             self._lease(asked.lease_seconds) if subscribing else None,
         )
-        self._begin(name, Verify(asked, intent))
+        self._begin(name, Verify(asked, intent, self._now))
+
+    def _denial(self, asked: SubscriptionRequest) -> Denial | None:
+        """What the application has against a subscription; None if it admits it."""
+        try:
+            reason = self._admit(asked)
+            if not isinstance(reason, str | None):
+                msg = f"admit must return a reason or None, got {reason!r}"
+                raise TypeError(msg)
+            denial = None if reason is None else Denial(asked.topic, reason)
+            if denial is not None:
+                denial_request(asked.callback, denial)  # which has no form for half a character
+        except Exception as error:  # whatever the application's function raises
+            self._note(VerificationFailed(asked.topic, asked.callback, error))
+            msg = "this hub could not decide about the subscription"
+            raise RemoteProtocolError(msg, code=500) from error
+        return denial
 
     def _lease(self, wanted: int | None) -> int:
         limits = self._limits
@@ -180,7 +197,7 @@ class Hub(RetryingMachine[_Command, Task]):
         elif intent.lease_seconds is None:
             self._end(key, "unsubscribed")
         else:
-            expires = self._now + intent.lease_seconds
+            expires = task.at + intent.lease_seconds
             self._grants[key] = Grant(asked.topic, asked.callback, asked.secret, expires)
             self._keys.setdefault(key[0], {})[key] = None
             self._timers.set(("lease", key), expires)
@@ -215,19 +232,23 @@ class Hub(RetryingMachine[_Command, Task]):
             # However many requests come, one fetch after this one has all that they mean.
             self._changed.add(normalized(topic))
         else:
-            self._begin(name, Fetch(topic, topic))
+            self._begin(name, Fetch.of_topic(topic))
 
-    def _fetched(self, task: Fetch, outcome: Response | Exception) -> Exception | Response | None:
-        failure = self._take_fetched(task, outcome)
+    def _fetched(
+        self, attempt: Attempt[Task], task: Fetch, outcome: Response | Exception
+    ) -> Exception | Response | None:
+        failure = self._take_fetched(attempt, task, outcome)
         topic = normalized(task.topic)
-        if topic in self._changed and ("fetch", topic) not in self._attempts:
-            self._changed.remove(topic)
-            self._begin(("fetch", topic), Fetch(task.topic, task.topic))
-            return None
-        return failure
+        if topic not in self._changed or attempt.name in self._attempts:
+            return failure
+        self._changed.remove(topic)
+        if failure is not None:
+            self._note(FetchFailed(task.topic, failure, 0.0))
+        self._begin(attempt.name, Fetch.of_topic(task.topic))
+        return None
 
     def _take_fetched(
-        self, task: Fetch, outcome: Response | Exception
+        self, attempt: Attempt[Task], task: Fetch, outcome: Response | Exception
     ) -> Response | Exception | None:
         if isinstance(outcome, Exception):
             return outcome
@@ -239,7 +260,7 @@ class Hub(RetryingMachine[_Command, Task]):
             return error
         if there is not None:
             moved = Fetch(task.topic, there.url, followed + 1)
-            self._begin(("fetch", normalized(task.topic)), moved)
+            self._try(Attempt(attempt.name, moved, attempt.number))
             return None
         if not outcome.ok:
             return outcome
@@ -280,7 +301,9 @@ class Hub(RetryingMachine[_Command, Task]):
                 return verification_request(asked.callback, intent)
             case Deny(callback, denial):
                 return denial_request(callback, denial)
-            case Fetch(_, url):
+            case Fetch(topic, url):
+                if normalized(topic) not in self._keys:
+                    return None
                 # What is signed and delivered is what the publisher wrote, not a coding of it.
                 return Request("GET", url, Headers({"Accept-Encoding": "identity"}))
             case _:
@@ -288,7 +311,7 @@ class Hub(RetryingMachine[_Command, Task]):
 
     def _delivery(self, task: Deliver) -> Request | None:
         grant = self._grants.get(task.grant.key)  # the secret may have changed since
-        if grant is None:
+        if grant is None or grant.expires <= self._now:
             return None
         links = hub_links([self._url], grant.topic)
         return content_request(
@@ -306,9 +329,14 @@ class Hub(RetryingMachine[_Command, Task]):
             case Deny():
                 return None  # nothing hangs on it
             case Fetch() as task:
-                return self._fetched(task, outcome)
+                return self._fetched(attempt, task, outcome)
             case Deliver(grant):
                 return self._delivered(grant, outcome)
+
+    @override
+    def _again(self, task: Task) -> Task:
+        # From the beginning: where a redirect led may have been for that time only.
+        return Fetch.of_topic(task.topic) if isinstance(task, Fetch) else task
 
     @override
     def _report(

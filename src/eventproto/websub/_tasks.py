@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from eventproto._value import value
 from eventproto.http import Response
@@ -50,10 +50,12 @@ class Verify:
     Attributes:
         request: What it has asked for.
         intent: What it is asked back.
+        at: When it is asked, from which the lease is measured (5.3).
     """
 
     request: SubscriptionRequest
     intent: Verification
+    at: float
 
     def is_confirmed_by(self, outcome: Response | Exception) -> bool:
         """Whether it did: with any 2xx and the challenge, and nothing else (5.3.1)."""
@@ -88,6 +90,11 @@ class Fetch:
     topic: str
     url: str
     redirects: int = 0
+
+    @classmethod
+    def of_topic(cls, topic: str) -> Self:
+        """From where the topic is said to be."""
+        return cls(topic, topic)
 
 
 @value()
