@@ -99,7 +99,9 @@ def _raises(_: SubscriptionRequest) -> str | None:
 
 
 @pytest.mark.parametrize(
-    "admit", [_raises, lambda _: True, lambda _: b"no", lambda _: "\ud800"], ids=repr
+    "admit",
+    [_raises, lambda _: True, lambda _: b"no", lambda _: "\ud800"],
+    ids=["raises", "bool", "bytes", "half a character"],
 )
 def test_an_application_that_cannot_decide(admit: Any) -> None:
     """What it raises is its own; its hub goes on, and what was in force still is."""

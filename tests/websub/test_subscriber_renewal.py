@@ -161,12 +161,27 @@ def test_a_denial_leaves_a_subscription_in_force_until_it_was_looked_into() -> N
     assert deny(role, callback, 100.0).status == 200
     assert events(role) == [SubscriptionDenied("blog", "no")]
     assert accepts(role, callback, 101.0)
-    asked = renewed(role, 550.0)
-    respond(role, asked, 202, 550.0)
+    asked = renewed(role, 500.0)
+    respond(role, asked, 202, 500.0)
     assert deny(role, callback, 600.0).status == 200
-    assert role.deadline == 800.0
-    role.handle_timeout(1000.0)
-    assert [type(event) for event in events(role)] == [SubscriptionDenied, SubscriptionExpired]
+    assert verify(role, callback, 700.0).status == 200
+    assert [type(event) for event in events(role)] == [SubscriptionDenied, SubscriptionVerified]
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+def test_denials_put_no_renewal_off_and_fill_no_memory(waiting: bool) -> None:
+    """However many there are, and whatever they say: they are signed by nobody."""
+    # WebSub S29, S31, S34
+    role, callback = active()
+    if waiting:
+        respond(role, renewed(role, 500.0), 202, 500.0)
+    before = role.deadline
+    for moment in range(1000):
+        assert deny(role, callback, 600.0 if waiting else moment / 10).status == 200
+    assert role.deadline == before
+    assert set(map(type, told := events(role))) == {SubscriptionDenied}
+    assert len(told) < 1000
+    assert accepts(role, callback, 600.0)
 
 
 def test_unsubscribing_tells_the_hub() -> None:

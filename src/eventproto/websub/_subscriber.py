@@ -220,7 +220,7 @@ class Subscriber(AnsweringMachine[_Command]):
             step = subscription.confirm(intent, self._now, self._limits)
             response = verification_response(intent.challenge)
         else:
-            step = subscription.denied(intent, self._now)
+            step = subscription.denied(intent)
         if step is None:
             msg = "that is not what this subscription is waiting for"
             raise RemoteProtocolError(msg, code=404)  # 5.3.1
@@ -241,7 +241,9 @@ class Subscriber(AnsweringMachine[_Command]):
         if (after is None or after.state is State.ENDED) and self._keys.get(name) == key:
             del self._keys[name]
         for output in outputs:
-            if isinstance(output, Event):
-                self._events.append(output)
-            else:
+            if not isinstance(output, Event):
                 self._call(output, (key, after and after.phase))
+            elif after is before:
+                self._note(output)  # what changes nothing may be said any number of times
+            else:
+                self._events.append(output)

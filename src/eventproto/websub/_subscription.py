@@ -122,7 +122,7 @@ class Subscription:
             case _:
                 return None
 
-    def denied(self, denial: Denial, now: float) -> Step | None:
+    def denied(self, denial: Denial) -> Step | None:
         """A hub says that this is not possible; None if it is not about this."""
         if not (_is_about(self._asking, denial.topic) or _is_about(self.lease, denial.topic)):
             return None
@@ -132,9 +132,11 @@ class Subscription:
                 return self, ()
             case State.UNSUBSCRIBING:
                 return _turned(self, Turn.DENIED, Unsubscribed(name))
-            case _:
-                event = SubscriptionDenied(name, denial.reason)
-                return _turned(self, Turn.DENIED, event, renewal=self._half_time(now))
+            case State.ACTIVE:
+                # Nor is a renewal put off, or whoever knows the callback could do so for ever.
+                return self, (SubscriptionDenied(name, denial.reason),)
+            case State.PENDING:
+                return _turned(self, Turn.DENIED, SubscriptionDenied(name, denial.reason))
 
     def unwanted(self, now: float) -> Step:
         """The application does not want it any more."""
