@@ -22,7 +22,12 @@ def test_a_subscription_is_called_after_its_url() -> None:
     [
         {"url": "/feed"},
         {"url": "https://blog.example/#top"},
+        {"url": "https://user:password@blog.example/"},
+        {"url": 5},
         {"lease_seconds": 0},
+        {"lease_seconds": 10**5000},
+        {"lease_seconds": 60.0},
+        {"secret": 5},
         {"secret": "s" * 200},
         {"secret": ""},
         {"secret": "s", "signed": False},

@@ -18,6 +18,7 @@ from eventproto.strategies._websub import (
 from eventproto.websub import (
     Limits,
     PublishRequest,
+    Subscribe,
     SubscriptionRequest,
     parse_hub_request,
     publish_request,
@@ -126,7 +127,16 @@ def test_a_request_has_a_size() -> None:
         {"topic": "feed"},
         {"callback": "https://reader.example/#x"},
         {"lease_seconds": 0},
+        {"lease_seconds": 10**16},
+        {"lease_seconds": 10**5000},
+        {"lease_seconds": -(10**5000)},
+        {"lease_seconds": 1.5},
+        {"lease_seconds": True},
+        {"lease_seconds": "60"},
         {"secret": ""},
+        {"secret": b"s"},
+        {"topic": "https://user@blog.example/"},
+        {"callback": 5},
         {"secret": "s" * 200},
         {"secret": "\u00e9" * 100},
         {"secret": "\ud800"},
@@ -138,6 +148,28 @@ def test_there_is_no_such_request(wrong: dict[str, Any]) -> None:
     good = {"mode": "subscribe", "topic": TOPIC, "callback": CALLBACK}
     with pytest.raises(LocalProtocolError):
         SubscriptionRequest(**{**good, **wrong})
+
+
+def test_a_secret_is_not_shown() -> None:
+    """Neither by the request nor by the command, which go into logs."""
+    # WebSub X6
+    wanted = SubscriptionRequest(
+        mode="subscribe", topic=TOPIC, callback=CALLBACK, secret="hidden", lease_seconds=60
+    )
+    assert "hidden" not in repr(wanted)
+    assert "hidden" not in repr(Subscribe(TOPIC, secret="hidden"))
+    assert wanted != SubscriptionRequest(
+        mode="subscribe", topic=TOPIC, callback=CALLBACK, secret="another", lease_seconds=60
+    )
+
+
+def test_the_longest_lease_is_one_that_hubs_read() -> None:
+    """This one does, at least."""
+    # WebSub S15
+    wanted = SubscriptionRequest(
+        mode="subscribe", topic=TOPIC, callback=CALLBACK, lease_seconds=10**16 - 1
+    )
+    assert parse_hub_request(subscription_request(HUB, wanted)) == wanted
 
 
 def test_parameters_are_written_as_utf_8() -> None:

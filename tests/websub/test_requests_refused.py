@@ -44,6 +44,7 @@ def test_a_hub_takes_one_media_type(kind: str | None) -> None:
         b"hub.mode=subscribe&hub.topic=https://a/",
         b"hub.mode=subscribe&hub.callback=https://a/",
         b"hub.mode=list&hub.topic=https://a/&hub.callback=https://a/",
+        b"hub.mode=subscribe&hub.topic=https://a/&hub.callback=https://public.example@10.0.0.1/",
         GOOD.body + b"&hub.mode=subscribe",
         GOOD.body + b"&hub.lease_seconds=0",
         GOOD.body + b"&hub.lease_seconds=soon",

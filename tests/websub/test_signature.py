@@ -70,3 +70,15 @@ def test_another_algorithm_is_the_callers_mistake() -> None:
     method: Any = "md5"
     with pytest.raises(LocalProtocolError, match="expected one of sha1"):
         sign(b"", "s", method)
+    with pytest.raises(LocalProtocolError, match="expected one of sha1"):
+        verify_signature(None, b"", "s", min_method=method)
+
+
+@pytest.mark.parametrize("secret", ["", "\ud800", b"s", None])
+def test_what_is_no_secret_is_the_callers_mistake(secret: Any) -> None:
+    """With an empty one, anybody could sign."""
+    # WebSub X6
+    with pytest.raises(LocalProtocolError, match="a secret must be"):
+        sign(b"", secret)
+    with pytest.raises(LocalProtocolError, match="a secret must be"):
+        verify_signature("sha256=" + "0" * 64, b"", secret)

@@ -13,7 +13,7 @@ from eventproto import (
     End,
     LocalProtocolError,
 )
-from eventproto.http import Request
+from eventproto.http import Headers, Request
 from eventproto.websub import (
     Limits,
     Subscribe,
@@ -49,7 +49,7 @@ def test_a_subscription_begins_with_discovery_and_is_asked_for_as_it_was_found()
     role = subscriber()
     role.send(Subscribe(RESOURCE, "blog", lease_seconds=60, secret=SECRET), 0.0)
     (discovery,) = made(role)
-    assert discovery.request == Request("GET", RESOURCE)
+    assert discovery.request == Request("GET", RESOURCE, Headers({"Accept-Encoding": "identity"}))
     respond(role, discovery, PAGE)
     (asked,) = made(role)
     assert (asked.request.method, asked.request.url) == ("POST", HUB)
@@ -98,7 +98,7 @@ def test_a_subscription_is_verified_with_the_challenge(lease: int | None) -> Non
     assert role.deadline == 2.0 + (lease or 50) / 2
 
 
-@pytest.mark.parametrize(("asked_for", "believed"), [(None, 20), (10**400, 30)])
+@pytest.mark.parametrize(("asked_for", "believed"), [(None, 20), (10**16 - 1, 30)])
 def test_no_lease_is_longer_than_the_limit(asked_for: int | None, believed: int) -> None:
     """Where nobody names one, a default is assumed."""
     # WebSub S35

@@ -22,7 +22,17 @@ def test_drawn_urls_are_usable(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ws://a/", "/a", "https://a/#", "https://a b/", "", "https://a:x/"]
+    "url",
+    [
+        "ws://a/",
+        "/a",
+        "https://a/#",
+        "https://a b/",
+        "",
+        "https://a:x/",
+        "https://u@a/",
+        "https://@a/",
+    ],
 )
 def test_others_are_not(url: str) -> None:
     """Without scheme or host, with a fragment, or with another scheme."""

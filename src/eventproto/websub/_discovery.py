@@ -7,12 +7,12 @@ from itertools import islice
 from typing import Final
 
 from eventproto._value import value
-from eventproto.http import MediaType, Response
+from eventproto.http import Headers, MediaType, Request, Response
 from eventproto.http._link import related_links
 from eventproto.websub._embedded import Reference, html_links, xml_links
 from eventproto.websub._urls import resolved
 
-__all__ = ["Discovery", "discover"]
+__all__ = ["Discovery", "discover", "resource_request"]
 
 _MOST_LINKS: Final = 32
 _TELLING: Final = frozenset({"hub", "self"})
@@ -51,6 +51,14 @@ def discover(response: Response, *, url: str) -> Discovery:
         return headers
     embedded = _found(_embedded(response), url)
     return Discovery(headers.hubs or embedded.hubs, headers.topic or embedded.topic)
+
+
+def resource_request(url: str) -> Request:
+    """The request for a resource as its publisher wrote it, and not in some coding.
+
+    Documents are looked into, and what a hub signs and delivers is what subscribers are to read.
+    """
+    return Request("GET", url, Headers({"Accept-Encoding": "identity"}))
 
 
 def _embedded(response: Response) -> tuple[Reference, ...]:

@@ -14,7 +14,7 @@ from eventproto._errors import LimitExceeded, LocalProtocolError, RemoteProtocol
 from eventproto._event import Message
 from eventproto._machine import End
 from eventproto._retry import Entropy, Schedule, Steps
-from eventproto.http import Call, Headers, Request, Response
+from eventproto.http import Call, Request, Response
 from eventproto.http._redirects import redirected
 from eventproto.websub._callbacks import (
     Content,
@@ -25,6 +25,7 @@ from eventproto.websub._callbacks import (
     hub_links,
     verification_request,
 )
+from eventproto.websub._discovery import resource_request
 from eventproto.websub._events import (
     Delivered,
     DeliveryFailed,
@@ -254,7 +255,7 @@ class Hub(RetryingMachine[_Command, Task]):
             return outcome
         followed, limit = task.redirects, self._limits.redirects
         try:
-            asked = Request("GET", task.url)
+            asked = resource_request(task.url)
             there = redirected(asked, outcome, followed=followed, limit=limit)
         except RemoteProtocolError as error:
             return error
@@ -304,8 +305,7 @@ class Hub(RetryingMachine[_Command, Task]):
             case Fetch(topic, url):
                 if normalized(topic) not in self._keys:
                     return None
-                # What is signed and delivered is what the publisher wrote, not a coding of it.
-                return Request("GET", url, Headers({"Accept-Encoding": "identity"}))
+                return resource_request(url)
             case _:
                 return self._delivery(task)
 

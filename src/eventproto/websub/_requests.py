@@ -7,6 +7,7 @@ reads it.
 from __future__ import annotations
 
 import re
+from dataclasses import field
 from typing import Final, Literal, TypeAlias, cast
 from urllib.parse import parse_qsl, urlencode
 
@@ -14,12 +15,14 @@ from eventproto._errors import LimitExceeded, LocalProtocolError, RemoteProtocol
 from eventproto._value import value
 from eventproto.http import Headers, MediaType, Request
 from eventproto.websub._limits import Limits
+from eventproto.websub._signature import signing_key
 from eventproto.websub._urls import checked_url
 
 __all__ = [
     "Mode",
     "PublishRequest",
     "SubscriptionRequest",
+    "check_lease",
     "check_secret",
     "parse_hub_request",
     "parse_lease",
@@ -34,6 +37,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 _SECRET_SIZE: Final = 200
 _MOST_FIELDS: Final = 100
 _LEASE: Final = re.compile(r"0*[1-9][0-9]{0,15}", re.ASCII).fullmatch
+_LONGEST_LEASE: Final = 10**16 - 1
 
 
 @value(kw_only=True)
@@ -44,7 +48,7 @@ class SubscriptionRequest:
         mode: `"subscribe"` or `"unsubscribe"`.
         topic: The URL of what it wants to hear of.
         callback: The URL where it wants to hear of it.
-        lease_seconds: For how long; None to leave it to the hub.
+        lease_seconds: For how long, 1 to 10**16 - 1; None to leave it to the hub.
         secret: The key that contents are to be signed with, less than 200 bytes of UTF-8; None
             for no signatures.
 
@@ -56,7 +60,7 @@ class SubscriptionRequest:
     topic: str
     callback: str
     lease_seconds: int | None = None
-    secret: str | None = None
+    secret: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.mode not in {"subscribe", "unsubscribe"}:
@@ -64,19 +68,28 @@ class SubscriptionRequest:
             raise LocalProtocolError(msg)
         checked_url(self.callback, "hub.callback")
         checked_url(self.topic, "hub.topic")
-        if self.lease_seconds is not None and self.lease_seconds < 1:
-            msg = f"hub.lease_seconds must be positive, got {self.lease_seconds}"
-            raise LocalProtocolError(msg)
+        if self.lease_seconds is not None:
+            check_lease(self.lease_seconds)
         if self.secret is not None:
             check_secret(self.secret)
 
 
+def check_lease(seconds: int) -> None:
+    """Raise LocalProtocolError if this cannot be a `hub.lease_seconds` (5.1)."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int):
+        msg = f"hub.lease_seconds must be a whole number, got {seconds!r}"
+        raise LocalProtocolError(msg)
+    if not 1 <= seconds <= _LONGEST_LEASE:
+        wrong = "less" if seconds < 1 else "more"  # of which str() may refuse to write all digits
+        msg = f"hub.lease_seconds must be from 1 to {_LONGEST_LEASE}, got {wrong}"
+        raise LocalProtocolError(msg)
+
+
 def check_secret(secret: str) -> None:
     """Raise LocalProtocolError if this cannot be a `hub.secret` (5.1)."""
-    # A lone surrogate takes three bytes here, and no signature can be made with it.
-    size = len(secret.encode(errors="surrogatepass"))
-    if not 0 < size < _SECRET_SIZE or any("\ud800" <= each <= "\udfff" for each in secret):
-        msg = f"hub.secret must have 1 to {_SECRET_SIZE - 1} bytes of UTF-8, got {size}"
+    size = len(signing_key(secret))
+    if size >= _SECRET_SIZE:
+        msg = f"hub.secret must have less than {_SECRET_SIZE} bytes of UTF-8, got {size}"
         raise LocalProtocolError(msg)
 
 

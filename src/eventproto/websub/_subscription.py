@@ -16,7 +16,7 @@ from eventproto.http import HandshakeRejected, Request, Response
 from eventproto.http._redirects import redirected
 from eventproto.websub._callbacks import Denial, Verification
 from eventproto.websub._commands import Subscribe
-from eventproto.websub._discovery import discover
+from eventproto.websub._discovery import discover, resource_request
 from eventproto.websub._events import (
     SubscriptionDenied,
     SubscriptionExpired,
@@ -158,8 +158,8 @@ class Subscription:
         return self.begin()
 
     def _discover(self, url: str, *, redirects: int) -> Step:
-        request = Request("GET", url)
-        return replace(self, phase=Discovering(url, redirects), renewal=None), (request,)
+        phase = Discovering(url, redirects)
+        return replace(self, phase=phase, renewal=None), (resource_request(url),)
 
     def _discovered(
         self,
@@ -172,7 +172,7 @@ class Subscription:
         if isinstance(outcome, Exception):
             return self._failed(outcome, now)
         try:
-            asked, limit = Request("GET", url), limits.redirects
+            asked, limit = resource_request(url), limits.redirects
             there = redirected(asked, outcome, followed=redirects, limit=limit)
             if there is not None:
                 return self._discover(there.url, redirects=redirects + 1)

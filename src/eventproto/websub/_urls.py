@@ -1,4 +1,4 @@
-"""URLs as WebSub writes them: absolute, http or https, without a fragment."""
+"""URLs as WebSub writes them: absolute, http or https, without a user and a fragment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from eventproto._errors import LocalProtocolError
 from eventproto.http import Request
@@ -25,9 +25,12 @@ def is_usable(url: str) -> bool:
     """Whether this is a URL that can be called and compared."""
     try:
         request = Request("GET", url)
-    except LocalProtocolError:
+    except (LocalProtocolError, AttributeError, TypeError):  # the others if it is no text
         return False
-    return request.scheme in {"http", "https"} and "#" not in url
+    # A user is there to hide where a URL leads (RFC 9110, 4.2.4), and would not be told it.
+    return (
+        request.scheme in {"http", "https"} and "#" not in url and "@" not in urlsplit(url).netloc
+    )
 
 
 def checked_url(url: str, name: str) -> str:
@@ -37,7 +40,7 @@ def checked_url(url: str, name: str) -> str:
         LocalProtocolError: It is not usable.
     """
     if not is_usable(url):
-        msg = f"{name} must be an absolute http or https URL without a fragment, got {url!r}"
+        msg = f"{name} must be an absolute http or https URL, no user, no fragment; got {url!r}"
         raise LocalProtocolError(msg)
     return url
 
