@@ -93,6 +93,32 @@ def test_any_stream_may_be_healthy() -> None:
         assert carrier.disconnected().delay == 3.5
 
 
+@pytest.mark.parametrize(
+    "stream", ["id: {}\ndata: a\n\n", "id: {}\n\n", "id: {}\ndata: a\n\ndata:"]
+)
+def test_who_gets_further_has_not_failed(stream: str) -> None:
+    """However soon it ends: a server that polls, or restarts, is asked again as it wants to be."""
+    carrier = Carrier(retry=1000)
+    for number in range(20):
+        carrier.answer(LOST)
+        carrier.disconnected()
+        carrier.open()
+        carrier.body(stream.format(number).encode(), EOF)
+        assert carrier.disconnected().delay == 1.5
+
+
+@pytest.mark.parametrize("stream", [b"data: a\n\n", b"id: 7\ndata: a\n\n", b"id: 8\ndata: a"])
+def test_who_gets_no_further_has_failed(stream: bytes) -> None:
+    """As when a server falls over the same event each time."""
+    carrier = Carrier(retry=1000, last_event_id="7")
+    delays: list[float] = []
+    for _ in range(4):
+        carrier.open()
+        carrier.body(stream, EOF)
+        delays.append(carrier.disconnected().delay)
+    assert delays == [1.5, 2.0, 3.0, 5.0]
+
+
 def test_backoff_goes_by_the_reconnection_time() -> None:
     """Unless the application has another idea: who is asked soon is asked soon again."""
     carrier = Carrier(backoff=None, retry=1000)

@@ -22,7 +22,7 @@ from eventproto._errors import (
 from eventproto._event import Event, Message
 from eventproto._machine import EOF, Chunk, End
 from eventproto._retry import Backoff, Entropy, Schedule
-from eventproto.http import Call, Headers, Response, Unsent
+from eventproto.http import Headers, Response, Unsent
 from eventproto.sse._attempt import Attempt, NotRepeated, first_request
 from eventproto.sse._events import Disconnected, Opened, RetryChanged, ServerSentEvent
 from eventproto.sse._limits import Limits
@@ -80,13 +80,14 @@ class Client(CallMachine[End]):
             control character, is not sent.
         retry: How long to wait before a reconnection until the server says otherwise, in
             milliseconds. 3000; the specification asks for "a few seconds".
-        backoff: What is waited on top of that, by the number of attempts since the client was
-            last connected for `healthy_after`. By default up to as much again, and each time up
-            to twice as much as before, one minute at most; all of it by chance, so that clients
-            that lost one server do not come back as one.
-        healthy_after: How long a connection must have been open for the attempts to be counted
-            anew, in seconds. A server that takes every client and falls over must not be tried
-            at the same pace for ever. Where servers end streams in order after less, set it lower.
+        backoff: What is waited on top of that, by the number of attempts since a connection was
+            last of use. By default up to as much again, and each time up to twice as much as
+            before, one minute at most; all of it by chance, so that clients that lost one server
+            do not come back as one.
+        healthy_after: How long a connection must have been open to have been of use, in seconds,
+            if it has not brought the last event ID any further. A server that takes every client
+            and falls over must not be tried at the same pace for ever. Where servers without ids
+            end streams in order after less, set it lower.
         read_timeout: How long nothing may come on an open stream before it counts as broken off,
             in seconds; None for ever. 60: servers send a comment every 15 seconds, as the
             specification advises. One that thinks in silence for longer needs more.
@@ -133,6 +134,7 @@ class Client(CallMachine[End]):
         self._entropy = entropy
         self._state = State.CONNECTING
         self._decoder = Decoder(last_event_id, limits=limits)
+        self._place = last_event_id  # where the current connection goes on from
         self._taken_id = last_event_id
         self._attempt = Attempt(self._home, limits)
         self._token: Hashable = None
@@ -172,10 +174,6 @@ class Client(CallMachine[End]):
         self._close()
 
     # What comes of a call.
-
-    @override
-    def _on_call(self, call: Call) -> None:
-        raise AssertionError(call)  # nobody calls a client
 
     @override
     def _on_result(self, about: Attempt, outcome: Response | Exception) -> None:
@@ -291,21 +289,25 @@ class Client(CallMachine[End]):
             self._close(None if error is None else self._not_repeated(error))
             return
         self._step(Step.REESTABLISH)
-        if attempt.opened_at is not None:
-            ended_at = self._now if attempt.ended_at is None else attempt.ended_at
-            if ended_at - attempt.opened_at >= self._healthy_after:
-                self._failures = 0
-        self._failures += 1
+        self._failures = 1 if self._was_of_use(attempt) else self._failures + 1
         if self._decoder.retry is not None:
             self._retry = self._decoder.retry
         # Nothing of a stream survives its connection but these two.
-        self._decoder = Decoder(self._decoder.last_event_id, limits=self._limits)
+        self._place = self._decoder.last_event_id
+        self._decoder = Decoder(self._place, limits=self._limits)
         delay = self._delay(least)
         if delay is None:
             self._close(error or ConnectionLost(f"the stream of {self._home.url} has ended"))
         else:
             self._events.append(Disconnected(error, delay))
             self._timers.set(_Timer.RECONNECT, self._now + delay)
+
+    def _was_of_use(self, attempt: Attempt) -> bool:
+        if attempt.opened_at is None:
+            return False
+        ended_at = self._now if attempt.ended_at is None else attempt.ended_at
+        healthy = ended_at - attempt.opened_at >= self._healthy_after
+        return healthy or self._decoder.last_event_id != self._place
 
     def _delay(self, least: float) -> float | None:
         """How long to wait, in seconds; None if `backoff` gives up."""
@@ -316,10 +318,8 @@ class Client(CallMachine[End]):
         return None if further is None else min(max(retry, least), longest) + further
 
     def _not_repeated(self, error: Exception) -> NotRepeated:
-        msg = (
-            f"the answer to {self._home.method} {self._home.url} broke off, and the request is not "
-            f"made again, because it may have been carried out: {error}"
-        )
+        asked = f"{self._home.method} {self._home.url}"
+        msg = f"{asked} was not answered in full, nor asked again, as that may do it twice: {error}"
         failure = NotRepeated(msg)
         failure.__cause__ = error
         return failure

@@ -18,7 +18,7 @@ class RejectionPolicy(Protocol):
 
         Args:
             response: The answer, with as much of its body as came in time and has room.
-            attempt: How often the client has tried since it was last connected for long, from 1.
+            attempt: How often the client has tried since a connection was last of use, from 1.
             at: The Unix time.
 
         Returns:
