@@ -67,6 +67,7 @@ def test_url_is_checked_at_once(url: str) -> None:
         {"headers": {"host": "other.example"}},
         {"headers": {"Content-Length": "0"}},
         {"headers": {"Transfer-Encoding": "chunked"}},
+        {"headers": {"last-event-id": "1"}},  # which would not be the one of the decoder
     ],
 )
 def test_options_are_checked(options: dict[str, Any]) -> None:
@@ -92,8 +93,8 @@ def test_first_request() -> None:
 
 
 def test_headers_of_the_application() -> None:
-    """They come along, also instead of the client's own; but the last event ID is an option."""
-    headers = {"Authorization": "x", "accept": "text/event-stream, */*", "last-event-id": "1"}
+    """They come along, also instead of the client's own."""
+    headers = {"Authorization": "x", "accept": "text/event-stream, */*"}
     carrier = Carrier(headers=headers)
     assert carrier.request.headers == Headers(
         {

@@ -23,11 +23,16 @@ _DEFAULTS: Final = Headers(
     }
 )
 _HARMLESS: Final = frozenset(name.lower() for name, _ in _DEFAULTS)
-_OF_THE_CONNECTION: Final = frozenset({"content-length", "host", "transfer-encoding"})
+_SAID_OTHERWISE: Final = {
+    "content-length": "the connection says it",
+    "host": "the connection says it",
+    "last-event-id": "it is an option of its own",
+    "transfer-encoding": "the connection says it",
+}
 
 
 class NotRepeated(ConnectionLost):
-    """The answer to a request broke off, and asking again might do twice what was to be done once.
+    """A request was not answered in full, and asking again might do twice what was to be done once.
 
     So only the application can decide to (RFC 9110, 9.2.2). `__cause__` is what went wrong.
     """
@@ -46,10 +51,9 @@ def first_request(
         msg = f"no event stream answers {method}"
         raise LocalProtocolError(msg)
     for name, _ in headers:
-        if name.lower() in _OF_THE_CONNECTION:
-            msg = f"{name} is for the connection to say"
+        if (why := _SAID_OTHERWISE.get(name.lower())) is not None:
+            msg = f"{name} is no header for the application to give: {why}"
             raise LocalProtocolError(msg)
-    headers = headers.without("Last-Event-ID")
     for name, text in _DEFAULTS:
         if name not in headers:
             headers = headers.replace(name, text)
@@ -120,7 +124,7 @@ class Attempt:
         if response.status != 200 or not media_type or media_type.essence != "text/event-stream":
             self._complaint = (
                 f"expected 200 and text/event-stream from {self.request.url}, "
-                f"got {response.status} and {content_type}"
+                f"got {response.status} and {content_type or 'no Content-Type'}"
             )
             return False
         try:
