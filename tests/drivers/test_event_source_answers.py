@@ -121,6 +121,7 @@ async def test_a_post_to_who_is_not_there_yet(runtime: ModuleType) -> None:
     event = await events.next_event()
     assert isinstance(event, Disconnected)
     assert isinstance(event.error, Unsent)
+    assert isinstance(event.error.__cause__, ConnectionRefusedError)
     server = Server(HEAD + b"data: a\n\n")
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_serve, server, port)

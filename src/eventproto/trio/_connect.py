@@ -74,7 +74,9 @@ async def _connect(host: str, port: int, policy: AddressPolicy) -> AnyStream:
         try:
             return await trio.open_tcp_stream(address, port)
         except OSError as error:
-            failure = error
+            # It says only that all attempts failed; there was one, and that says why.
+            attempts = getattr(error.__cause__, "exceptions", ())
+            failure = next((each for each in attempts if isinstance(each, OSError)), error)
     raise failure
 
 
