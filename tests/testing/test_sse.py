@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -178,6 +179,19 @@ def test_lines_come_at_once_and_end_with_standard_input(runtime: str) -> None:
         assert running.line() == {"ev": "closed", "error": None}
         assert running.process.wait(timeout=20) == 0
     assert dropped == [b""]
+
+
+def test_it_is_interrupted(runtime: str) -> None:
+    """By who has typed it: the end is as that of standard input."""
+
+    def behave(connection: socket.socket, request: bytes) -> None:
+        connection.sendall(HEAD)
+        connection.recv(1)
+
+    with server_in_threads(behave) as url, command(url, runtime) as running:
+        assert running.line()["ev"] == "open"
+        running.process.send_signal(signal.SIGINT)
+        assert running.line() == {"ev": "closed", "error": None}
 
 
 def test_standard_input_ends_while_it_waits(runtime: str) -> None:

@@ -125,15 +125,18 @@ def _run_on_trio(url: str, options: ClientOptions) -> None:
 
     async def run() -> None:
         source = connect_sse(url, **options)
-        async with trio.open_nursery() as nursery:
+        try:
+            async with trio.open_nursery() as nursery:
 
-            async def watch() -> None:
-                await trio.to_thread.run_sync(_exhaust_stdin, abandon_on_cancel=True)
+                async def watch() -> None:
+                    await trio.to_thread.run_sync(_exhaust_stdin, abandon_on_cancel=True)
+                    nursery.cancel_scope.cancel()
+
+                nursery.start_soon(watch)
+                await _follow(source)
                 nursery.cancel_scope.cancel()
-
-            nursery.start_soon(watch)
-            await _follow(source)
-            nursery.cancel_scope.cancel()
+        except* KeyboardInterrupt:  # which asyncio makes a cancellation
+            pass
         await _end(source)
 
     trio.run(run)
