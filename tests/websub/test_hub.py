@@ -60,10 +60,10 @@ def test_a_subscription_is_verified_before_it_counts() -> None:
         Response(404),
         Response(302, Headers({"Location": "https://reader.example/"})),
         Response(200, Headers(), b"something else"),
-        ConnectionLost("nobody there"),
+        Response(500),
     ],
 )
-def test_what_is_not_confirmed_does_not_come_about(outcome: Response | Exception) -> None:
+def test_what_is_not_confirmed_does_not_come_about(outcome: Response) -> None:
     """Nothing is delivered, and it is no denial either."""
     # WebSub H20, H17
     hub = new_hub()
@@ -72,6 +72,36 @@ def test_what_is_not_confirmed_does_not_come_about(outcome: Response | Exception
 
     assert events(hub) == [VerificationFailed(TOPIC, CALLBACK, outcome)]
     ping(hub)
+    assert made(hub) == []
+
+
+def test_a_subscriber_that_does_not_answer_is_asked_again() -> None:
+    """Its confirmation may have been lost; the lease is measured from the last question."""
+    # WebSub H7, H20
+    hub = new_hub(schedule=Steps((5.0,) * 9))
+    subscribe(hub, lease_seconds="60")
+    respond(hub, made(hub)[0], ConnectionLost("away"))
+    assert (events(hub), hub.deadline) == ([], 5.0)
+    hub.handle_timeout(5.0)
+    confirm(hub, 6.0)
+    assert events(hub) == [Subscribed(TOPIC, CALLBACK, 60)]
+    assert hub.deadline == 65.0
+
+
+@pytest.mark.parametrize(("schedule", "attempts"), [(Steps(()), 1), (Steps((5.0,) * 9), 3)])
+def test_a_subscriber_that_never_answers_is_given_up(schedule: Steps, attempts: int) -> None:
+    """Soon, since somebody else may have named it, and others wait for its place."""
+    # WebSub X5
+    hub = new_hub(schedule=schedule)
+    subscribe(hub)
+    lost = ConnectionLost("nobody there")
+    for attempt in range(attempts):
+        assert events(hub) == []
+        hub.handle_timeout(5.0 * attempt)
+        respond(hub, made(hub)[0], lost, 5.0 * attempt)
+    assert events(hub) == [VerificationFailed(TOPIC, CALLBACK, lost)]
+    assert hub.deadline is None
+    hub.send(Message.of_text("news", source=TOPIC), 100)
     assert made(hub) == []
 
 
@@ -249,11 +279,12 @@ def test_the_latest_request_counts() -> None:
         assert isinstance(event, Subscribed if new == "subscribe" else SubscriptionEnded)
 
 
-def test_a_request_that_is_repeated_is_verified_once_more() -> None:
-    """Only the latest challenge counts."""
+def test_a_request_that_comes_twice_is_verified_once() -> None:
+    """While the first one is being verified; another one replaces it, and its challenge."""
+    # WebSub H10, X5
     hub = new_hub()
-    subscribe(hub)
-    subscribe(hub)
+    for secret in ("one", "one", "two"):
+        assert subscribe(hub, secret=secret).status == 202
     old, new = made(hub)
     challenge = dict(old.request.query)["hub.challenge"]
     respond(hub, old, Response(200, Headers(), challenge.encode()))
@@ -262,6 +293,17 @@ def test_a_request_that_is_repeated_is_verified_once_more() -> None:
     challenge = dict(new.request.query)["hub.challenge"]
     respond(hub, new, Response(200, Headers(), challenge.encode()))
     assert len(events(hub)) == 1
+
+
+def test_a_request_that_comes_while_another_one_waits_is_verified_at_once() -> None:
+    """Whoever asks again is there again."""
+    # WebSub H7
+    hub = new_hub()
+    subscribe(hub)
+    respond(hub, made(hub)[0], ConnectionLost("away"))
+    subscribe(hub)
+    confirm(hub)
+    assert events(hub) == [Subscribed(TOPIC, CALLBACK, 864_000)]
 
 
 def test_more_subscriptions_than_the_limits() -> None:

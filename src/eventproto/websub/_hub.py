@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from itertools import count
 from typing import Final, Literal, TypeAlias
 
@@ -50,7 +51,9 @@ _Command: TypeAlias = Message | End
 _Admit: TypeAlias = Callable[[SubscriptionRequest], str | None]
 
 DELIVERY_SCHEDULE: Final[Schedule] = Steps((2.0, 15.0, 120.0, 900.0, 3600.0, 14_400.0), jitter=0.2)
-"""How long a hub waits before it delivers or fetches again: seven attempts in five hours."""
+"""How long a hub waits before it tries a call again: seven attempts in five hours."""
+
+_MOST_VERIFICATIONS: Final = 3  # of one request: nobody may hold the place of others for hours
 
 
 class Hub(RetryingMachine[_Command, Task]):
@@ -58,7 +61,8 @@ class Hub(RetryingMachine[_Command, Task]):
 
     A request to subscribe or to unsubscribe is accepted (202) if it is well-formed and then
     verified with its callback; it changes nothing before that (`Subscribed`, `SubscriptionEnded`,
-    `VerificationFailed`). A publish request, with the topic as `hub.topic` or `hub.url`, has the
+    `VerificationFailed`); a subscriber that does not answer is asked twice more, since it may have
+    confirmed. A publish request, with the topic as `hub.topic` or `hub.url`, has the
     hub fetch the topic, if it has subscribers, and deliver to all of them what it got. Sending a
     `Message` delivers its data to the subscribers of its `source`, without a fetch.
 
@@ -75,7 +79,7 @@ class Hub(RetryingMachine[_Command, Task]):
         admit: Decides about a subscription before it is verified: None admits it, and a string is
             the reason why it is denied, which its subscriber is told (5.2). Admits all by default.
         method: What to sign with; subscribers from before WebSub know only `"sha1"`.
-        schedule: How long to wait before a delivery or a fetch is tried again.
+        schedule: How long to wait before a delivery, a fetch or a verification is tried again.
         entropy: For challenges, and the jitter in the schedule.
         limits: How much is held, and for how long.
 
@@ -148,6 +152,9 @@ class Hub(RetryingMachine[_Command, Task]):
     def _subscribe(self, asked: SubscriptionRequest) -> None:
         key = key_of(asked.topic, asked.callback)
         name = ("verify", key)
+        under_way = self._attempts[name].task if self._under_way(name) else None
+        if isinstance(under_way, Verify) and under_way.request == asked:
+            return  # it came twice
         # Without the one that this request replaces.
         waiting = self._count[Verify] + self._count[Deny] - (name in self._attempts)
         if waiting >= self._limits.verifications:
@@ -190,9 +197,11 @@ class Hub(RetryingMachine[_Command, Task]):
         limits = self._limits
         return max(limits.lease_minimum, min(wanted or limits.lease_default, limits.lease_maximum))
 
-    def _verified(self, task: Verify, outcome: Response | Exception) -> None:
+    def _verified(self, task: Verify, outcome: Response | Exception) -> Response | Exception | None:
         asked, intent = task.request, task.intent
         key = key_of(asked.topic, asked.callback)
+        if isinstance(outcome, Exception):
+            return outcome  # it may have confirmed, so both sides must not be left to differ
         if not task.is_confirmed_by(outcome):
             self._note(VerificationFailed(asked.topic, asked.callback, outcome))
         elif intent.lease_seconds is None:
@@ -204,6 +213,7 @@ class Hub(RetryingMachine[_Command, Task]):
             self._timers.set(("lease", key), expires)
             event = Subscribed(asked.topic, asked.callback, intent.lease_seconds)
             self._note(event)
+        return None
 
     def _end(self, key: Key, reason: Literal["unsubscribed", "expired", "gone"]) -> None:
         grant = self._grants.pop(key, None)
@@ -324,8 +334,7 @@ class Hub(RetryingMachine[_Command, Task]):
     ) -> Response | Exception | None:
         match attempt.task:
             case Verify() as task:
-                self._verified(task, outcome)
-                return None
+                return self._verified(task, outcome)
             case Deny():
                 return None  # nothing hangs on it
             case Fetch() as task:
@@ -334,15 +343,30 @@ class Hub(RetryingMachine[_Command, Task]):
                 return self._delivered(grant, outcome)
 
     @override
+    def _retry_in(self, attempt: Attempt[Task], failure: Response | Exception) -> float | None:
+        if isinstance(attempt.task, Verify) and attempt.number >= _MOST_VERIFICATIONS:
+            return None
+        return super()._retry_in(attempt, failure)
+
+    @override
     def _again(self, task: Task) -> Task:
-        # From the beginning: where a redirect led may have been for that time only.
-        return Fetch.of_topic(task.topic) if isinstance(task, Fetch) else task
+        match task:
+            case Verify():
+                return replace(task, at=self._now)
+            case Fetch(topic):
+                # From the beginning: where a redirect led may have been for that time only.
+                return Fetch.of_topic(topic)
+            case _:
+                return task
 
     @override
     def _report(
         self, attempt: Attempt[Task], failure: Response | Exception, retry_in: float | None
     ) -> None:
         match attempt.task:
+            case Verify(asked):
+                if retry_in is None:
+                    self._note(VerificationFailed(asked.topic, asked.callback, failure))
             case Fetch(topic):
                 self._note(FetchFailed(topic, failure, retry_in))
             case Deliver(grant):

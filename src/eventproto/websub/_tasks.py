@@ -45,7 +45,9 @@ class Grant:
 
 @value()
 class Verify:
-    """Ask a subscriber whether it did ask for that. Not tried again: it can ask again itself.
+    """Ask a subscriber whether it did ask for that.
+
+    What it answers is final. If it does not, it is asked again: it may have confirmed.
 
     Attributes:
         request: What it has asked for.
@@ -57,16 +59,14 @@ class Verify:
     intent: Verification
     at: float
 
-    def is_confirmed_by(self, outcome: Response | Exception) -> bool:
+    def is_confirmed_by(self, answer: Response) -> bool:
         """Whether it did: with any 2xx and the challenge, and nothing else (5.3.1)."""
-        if isinstance(outcome, Exception) or not outcome.ok:
-            return False
-        return outcome.body == self.intent.challenge.encode()
+        return answer.ok and answer.body == self.intent.challenge.encode()
 
 
 @value()
 class Deny:
-    """Tell a subscriber that it cannot have what it has asked for. Not tried again, as above.
+    """Tell a subscriber that it cannot have what it has asked for. Not tried again.
 
     Attributes:
         callback: Where to tell it.
