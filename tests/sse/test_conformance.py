@@ -7,8 +7,8 @@ import pytest
 from tests.conformance import Conformance
 
 SSE = Conformance("sse", "SSE")
-CODEC = SSE.cited("sse/test_parser.py", "sse/test_writer.py")
-ALL = SSE.cited("**/test_*.py")
+CODEC = SSE.cited("sse/streams.py", "sse/test_parser*.py", "sse/test_writer.py")
+ALL = SSE.cited("**/test_*.py", "sse/streams.py")
 
 
 def test_numbers_are_in_order() -> None:
