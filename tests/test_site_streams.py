@@ -21,6 +21,7 @@ from eventproto.engine import MemoryEngine
 from eventproto.http import Request, Response
 from eventproto.site import (
     EventStream,
+    Failed,
     Followed,
     LogStream,
     Opened,
@@ -155,7 +156,17 @@ def test_other_methods_and_pages_of_other_origins() -> None:
     assert b"Access-Control-Allow-Origin: *" in output(machine)
 
 
-@pytest.mark.parametrize("options", [{"heartbeat": 0}, {"retry": -1}, {"overflow": None}])
+def test_an_empty_chunk_is_not_in_the_way() -> None:
+    """Of what comes behind it."""
+    machine = opened(EventStream(handler))
+    machine.send(Encoded(b""), 1)
+    machine.send(End(), 1)
+    assert machine.next_output() == b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "options", [{"heartbeat": 0}, {"retry": -1}, {"overflow": None}, {"methods": "GET"}]
+)
 def test_options_are_checked_when_the_endpoint_is_made(options: dict[str, Any]) -> None:
     """Not when the first client comes."""
     for make in (lambda: EventStream(handler, **options), lambda: LogStream(LOG, "a", **options)):
@@ -217,6 +228,24 @@ def test_a_place_in_several_channels() -> None:
 def test_a_place_that_nobody_wrote(last: str) -> None:
     """It is one that no log knows, in every channel."""  # SSE G3
     assert started(["a", "b"], last=last).after == ("-", "-")
+
+
+@pytest.mark.parametrize("topics", ["", [""], ["a", 5], "\ud800"])
+def test_topics_that_no_log_has(topics: Any) -> None:
+    """Are refused before a client comes; a function's, when one does, which is then told 500."""
+    with pytest.raises(LocalProtocolError, match="a topic"):
+        LogStream(LOG, topics)
+    machine = asking(LogStream(LOG, lambda _: topics))
+    failed = machine.next_event()
+    assert isinstance(failed, Failed)
+    assert isinstance(failed.error, LocalProtocolError)
+    assert output(machine).startswith(b"HTTP/1.1 500")
+
+
+def test_a_log_that_is_none() -> None:
+    """But the engine that has it, say."""
+    with pytest.raises(LocalProtocolError, match=r"engine\.log"):
+        LogStream(MemoryEngine(), "a")  # type: ignore[arg-type]
 
 
 def test_channels_that_are_refused() -> None:

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from eventproto import Overflow
 from eventproto.engine import MemoryEngine, StoreUnavailable
@@ -30,6 +31,42 @@ async def test_hints_may_be_lost(runtime: ModuleType) -> None:
     ):
         await client.read_id()
         await publish(store, 1)
+        await client.read_events(1)
+
+
+async def test_a_log_that_cannot_be_watched(
+    runtime: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is as if all hints were lost, and no end of the server."""
+
+    class Unwatched(Store):
+        @override
+        def watch(self, topics: object, hint: object) -> Any:
+            raise ZeroDivisionError
+
+    store = Unwatched()
+    async with (
+        runtime.serve(Site({"/": LogStream(store, "a", poll=0.05)})) as server,
+        follow(server.port) as client,
+    ):
+        await client.read_id()
+        await publish(store, 1)
+        await client.read_events(1)
+    assert "watching a failed" in caplog.text
+
+
+async def test_a_client_that_asks_for_a_topic_without_a_name(runtime: ModuleType) -> None:
+    """Gets 500, and is no end of the server."""
+    log = MemoryEngine().log
+    stream = LogStream(log, lambda request: dict(request.query)["user"])
+    async with (
+        runtime.serve(Site({"/": stream})) as server,
+        follow(server.port, "/?user=a") as client,
+        follow(server.port, "/?user=") as other,
+    ):
+        assert other.head.status_code == 500
+        await client.read_id()
+        await publish(log, 1)
         await client.read_events(1)
 
 

@@ -29,8 +29,8 @@ BIG = 100_000
 @asynccontextmanager
 async def slow_client(
     runtime: ModuleType, log: Any, **options: Any
-) -> AsyncGenerator[tuple[int, Client]]:
-    """A client that has read its place, and then nothing of 200 large events."""
+) -> AsyncGenerator[tuple[Any, Client]]:
+    """A server, and a client that has read its place, and then nothing of 200 large events."""
     limits = Limits(output_count=16, output_size=16 * 2 * BIG)
     stream = LogStream(log, "a", limits=limits, **options)
     async with (
@@ -42,20 +42,27 @@ async def slow_client(
             await log.append("a", Message(data=b"x" * BIG, id=f"id-{number}", type="t"))
             await anyio.lowlevel.checkpoint()
         await anyio.wait_all_tasks_blocked()
-        yield server.port, client
+        yield server, client
 
 
 async def test_a_slow_client_is_disconnected_and_loses_nothing(runtime: ModuleType) -> None:
     """The answer breaks off; the client comes back with the last id that it has."""
     log = MemoryEngine().log
-    async with slow_client(runtime, log) as (port, client):
+    async with slow_client(runtime, log) as (server, client):
         await client.read_to_end()
         assert not client.ended
         assert 0 < len(client.said) < 200
-        async with follow(port, last=client.last_event_id) as again:
+        async with follow(server.port, last=client.last_event_id) as again:
             await again.read_id("id-199")
         assert client.ids + again.ids == ids(0, 199)
         assert gaps(client) + gaps(again) == []
+
+
+async def test_a_client_that_was_given_up_is_told_nothing_more(runtime: ModuleType) -> None:
+    """Although its connection is there until it has taken what was written."""
+    async with slow_client(runtime, MemoryEngine().log) as (server, client):
+        assert not any(reader.followers for reader in server._feeds._readers.values())
+        await client.read_to_end()
 
 
 async def test_a_slow_client_misses_the_oldest_and_sees_it(runtime: ModuleType) -> None:
@@ -83,8 +90,8 @@ async def test_a_slow_client_gets_the_newest_of_each_key(runtime: ModuleType) ->
 async def test_a_slow_client_does_not_hold_up_the_others(runtime: ModuleType) -> None:
     """They have everything when it has next to nothing."""
     log = MemoryEngine().log
-    async with slow_client(runtime, log, overflow=Overflow.DROP_OLDEST) as (port, _):
-        async with follow(port, last="id-0") as quick:
+    async with slow_client(runtime, log, overflow=Overflow.DROP_OLDEST) as (server, _):
+        async with follow(server.port, last="id-0") as quick:
             await quick.read_events(199)
             await publish(log, 200)
             await quick.read_events(200)

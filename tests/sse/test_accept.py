@@ -104,6 +104,23 @@ def test_other_methods_by_choice() -> None:
         assert response.headers["Allow"] == "POST, OPTIONS"
 
 
+def test_head_alone() -> None:
+    """It is answered as ever, and named once."""
+    for methods in (["HEAD"], ["HEAD", "GET"]):
+        response, stream = accept(ask("HEAD"), methods=methods)
+        assert (response.status, stream) == (200, None)
+        allowed = accept(ask("PUT"), methods=methods)[0].headers["Allow"]
+        assert allowed == ", ".join([*methods, "OPTIONS"])
+
+
+@pytest.mark.parametrize("methods", ["GET", (), ["GET\r\nX: y"], ["A B"]])
+def test_methods_are_checked(methods: Any) -> None:
+    """Whatever is asked; a string would be many methods of one letter."""
+    for method in ("GET", "OPTIONS"):
+        with pytest.raises(LocalProtocolError, match="methods are several"):
+            accept(ask(method), methods=methods)
+
+
 def test_who_is_not_let_in_gets_the_answer_of_the_application() -> None:
     """Such as 204, which stops a client."""  # SSE F19
     asked: list[str] = []
@@ -181,7 +198,16 @@ def test_all_pages() -> None:
         {"origins": [PAGE + "/"]},
         {"origins": ["app.example"]},
         {"origins": ["https://"]},
+        {"origins": ["https://app.example:443"]},
+        {"origins": ["http://app.example:80"]},
+        {"origins": ["https://App.example"]},
+        {"origins": ["https://app.example\r\nX: y"]},
         {"headers": ["a\nb"]},
+        {"headers": ["a, b"]},
+        {"headers": "Authorization"},
+        {"max_age": -1},
+        {"max_age": 1.5},
+        {"max_age": "1\r\nX: y"},
     ],
 )
 def test_cors_is_checked(options: dict[str, Any]) -> None:
@@ -192,7 +218,7 @@ def test_cors_is_checked(options: dict[str, Any]) -> None:
 
 def test_origins() -> None:
     """With ports, of documents without an origin, and of extensions."""
-    origins = ["http://localhost:8000", "null", "chrome-extension://abc"]
+    origins = ["http://localhost:8000", "http://[::1]:443", "null", "chrome-extension://abc"]
     for origin in origins:
         head, _ = accept(ask(origin=origin), cors=Cors(origins=origins))
         assert head.headers["Access-Control-Allow-Origin"] == origin

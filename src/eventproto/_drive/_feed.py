@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from typing import Any, Final, Protocol
 
 from eventproto import ClosedError, sse, websocket
@@ -197,7 +197,11 @@ class _Reader:
 
     async def run(self) -> None:
         """Read until nobody follows any more."""
-        with self._endpoint.log.watch([self.channel.topic], self._hint):
+        with ExitStack() as watching:
+            try:
+                watching.enter_context(self._endpoint.log.watch([self.channel.topic], self._hint))
+            except Exception:  # noqa: BLE001  # reading goes on, for hints are not the truth
+                _LOG.exception("watching %s failed", self.channel.topic)
             while self.users:
                 self._news = self._runtime.new_flag()  # before reading, so that no hint is missed
                 try:
@@ -253,19 +257,21 @@ class _Reader:
     def _lose(self, page: Page) -> None:
         tail = None if page.records else page.tail
         self.channel.begin(tail)
-        for follower, index in tuple(self.followers.items()):
-            with suppress(ClosedError):  # whoever serves the connection sees that, too
-                follower.lose(index, tail)
+        self._tell(lambda follower, index: follower.lose(index, tail))
 
     def _distribute(self, records: Iterable[Record]) -> None:
         entries = [self._checked(self.channel.add(record)) for record in records]
-        for follower, index in tuple(self.followers.items()):
-            try:
-                follower.hear(index, entries)
-            except ClosedError:
-                continue  # whoever serves the connection sees that, too
+        self._tell(lambda follower, index: follower.hear(index, entries))
         for entry in entries:
             entry.forget()
+
+    def _tell(self, tell: Callable[[Follower, int], None]) -> None:
+        """Tell everybody, and forget who has gone, or was given up and still takes what is left."""
+        for follower, index in tuple(self.followers.items()):
+            try:
+                tell(follower, index)
+            except ClosedError:
+                del self.followers[follower]
 
     def _checked(self, entry: Entry[Any]) -> Entry[Any]:
         if entry.trouble is not None:

@@ -168,15 +168,16 @@ class SiteConnection(Layered[Any]):
     @override
     def next_output(self) -> Chunk | None:
         output = super().next_output()
-        if output is None and self._stream is not None:
+        while output is None and self._stream is not None:
             # Only now: what waits for a slow client waits in its stream, which has bounds.
             token, stream = self._stream
             chunk = stream.next_output()
-            if chunk is not None:
-                if chunk is EOF:
-                    self._stream = None
-                self._http.send(Body(token, chunk), self._now)
-                output = self._http.next_output()
+            if chunk is None:
+                break
+            if chunk is EOF:
+                self._stream = None
+            self._http.send(Body(token, chunk), self._now)
+            output = self._http.next_output()  # None for an empty chunk
         return output
 
     @property

@@ -41,7 +41,7 @@ class StreamOptions:
         limits: How much may wait for a client, and for how long.
 
     Raises:
-        LocalProtocolError: As `sse.ServerStream` does.
+        LocalProtocolError: As `sse.accept` does.
     """
 
     heartbeat: float = 15.0
@@ -54,7 +54,9 @@ class StreamOptions:
     limits: sse.Limits = sse.Limits()
 
     def __post_init__(self) -> None:
-        sse.ServerStream(**self.of_machine())  # which raises now, not when a client comes
+        # Both raise now, not when a client comes.
+        sse.ServerStream(**self.of_machine())
+        sse.accept(_NOBODY, methods=self.methods)
 
     def of_machine(self) -> dict[str, Any]:
         """Those that `sse.ServerStream` takes."""
@@ -137,4 +139,4 @@ class WebSocket(SocketOptions):
 
 
 _NOBODY: Final = Request("GET", "http://localhost/")
-"""A request that asks for no WebSocket."""
+"""A request that asks for nothing in particular."""

@@ -14,10 +14,11 @@ from eventproto._value import value
 from eventproto.bridge import Carriage
 from eventproto.cloudevents import WEBSOCKET_SUBPROTOCOL, to_json
 from eventproto.engine import Log
+from eventproto.engine._checks import check_name
 from eventproto.http import Request, Response
 from eventproto.site._endpoints import Handler, SocketOptions, StreamOptions
 
-__all__ = ["LogOptions", "LogSocket", "LogStream", "Topics", "type_and_subject"]
+__all__ = ["LogOptions", "LogSocket", "LogStream", "Topics", "check_topics", "type_and_subject"]
 
 Topics: TypeAlias = str | Collection[str] | Callable[[Request], str | Collection[str] | Response]
 """What is replayed of a log: one topic; several channels; or what a function says of a request,
@@ -27,6 +28,12 @@ which may also be an answer that refuses it."""
 def type_and_subject(message: Message) -> Hashable:
     """Which messages replace each other: those of one type that are about one subject."""
     return message.type, message.subject
+
+
+def check_topics(topics: str | Collection[str]) -> None:
+    """Raise LocalProtocolError for what no log has: no engine would read it."""
+    for topic in (topics,) if isinstance(topics, str) else topics:
+        check_name("a topic", topic)
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,8 @@ class LogOptions:
             lost.
 
     Raises:
-        LocalProtocolError: `channel_count` or `poll` is not positive.
+        LocalProtocolError: `channel_count` or `poll` is not positive; `log` is none; a topic is no
+            string, or an empty one.
     """
 
     __slots__ = ()  # those of what inherits it, which may have only one parent with slots
@@ -75,6 +83,11 @@ class LogOptions:
         if not (self.channel_count > 0 and self.poll > 0):
             msg = f"channel_count and poll are positive, got {self.channel_count}, {self.poll}"
             raise LocalProtocolError(msg)
+        if not hasattr(self.log, "read"):
+            msg = f"log is one of an engine, such as `engine.log`, got {self.log!r}"
+            raise LocalProtocolError(msg)
+        if not callable(self.topics):
+            check_topics(self.topics)
 
 
 @value(kw_only=True)

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from eventproto._value import value
 from eventproto.http import Request, Response
-from eventproto.site._logs import LogOptions
+from eventproto.site._logs import LogOptions, check_topics
 from eventproto.sse import last_event_id
 
 __all__ = ["Start", "read_places", "start_of", "write_places"]
@@ -38,17 +38,25 @@ class Start:
 
 
 def start_of(endpoint: LogOptions, request: Request) -> Start | Response:
-    """What a request is for, or the answer that refuses it."""
-    topics = endpoint.topics(request) if callable(endpoint.topics) else endpoint.topics
-    if isinstance(topics, Response):
-        return topics
+    """What a request is for, or the answer that refuses it.
+
+    Raises:
+        LocalProtocolError: The function that says so has named a topic that no log has.
+    """
+    topics = endpoint.topics
+    if callable(topics):
+        chosen = topics(request)
+        if isinstance(chosen, Response):
+            return chosen
+        check_topics(chosen)
+        topics = chosen
     place = last_event_id(request)
     if isinstance(topics, str):
         return Start((topics,), (place or None,), channels=False)
-    chosen = _chosen(request, topics, endpoint.channel_count)
-    if isinstance(chosen, Response):
-        return chosen
-    return Start(chosen, _places_in(place, chosen), channels=True)
+    channels = _chosen(request, topics, endpoint.channel_count)
+    if isinstance(channels, Response):
+        return channels
+    return Start(channels, _places_in(place, channels), channels=True)
 
 
 def _chosen(request: Request, allowed: Collection[str], most: int) -> tuple[str, ...] | Response:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
+from eventproto._errors import LocalProtocolError
 from eventproto.http import Admit, Headers, Request, Response
+from eventproto.http._grammar import is_token
 from eventproto.sse._cors import Cors
 from eventproto.sse._limits import Limits
 from eventproto.sse._server import ServerStream
@@ -42,8 +44,11 @@ def accept(
         and the machine that writes the body, or None if the response is whole.
 
     Raises:
-        LocalProtocolError: As `ServerStream` does.
+        LocalProtocolError: As `ServerStream` does; `methods` are none.
     """
+    if isinstance(methods, str) or not methods or not all(map(is_token, methods)):
+        msg = f"methods are several, like ('GET', 'POST'), got {methods!r}"
+        raise LocalProtocolError(msg)
     if request.method == "OPTIONS":
         preflight = Headers() if cors is None else cors.preflight(request, methods)
         return Response(204, _allow(methods) + preflight), None
@@ -71,7 +76,7 @@ def last_event_id(request: Request) -> str:
 def _refusal(
     request: Request, methods: Sequence[str], admit: Admit | None, limits: Limits
 ) -> Response | None:
-    if ("GET" if request.method == "HEAD" else request.method) not in methods:
+    if request.method not in _allowed(methods):
         return Response(405, _allow(methods))
     if admit is not None and (refusal := admit(request)) is not None:
         return refusal
@@ -81,8 +86,12 @@ def _refusal(
 
 
 def _allow(methods: Sequence[str]) -> Headers:
+    return Headers({"Allow": ", ".join(_allowed(methods))})
+
+
+def _allowed(methods: Sequence[str]) -> Collection[str]:
     heads = ("HEAD",) if "GET" in methods else ()
-    return Headers({"Allow": ", ".join((*methods, *heads, "OPTIONS"))})
+    return dict.fromkeys((*methods, *heads, "OPTIONS"))
 
 
 _HEADERS: Final = Headers(
