@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from eventproto import (
@@ -67,6 +69,55 @@ def output(machine: SiteConnection) -> bytes:
 def test_find(path: str, endpoint: object) -> None:
     """A path that ends with a slash takes what is below it; any other one only itself."""
     assert SITE.find(path) is endpoint
+
+
+@pytest.mark.parametrize(
+    ("spelling", "path"),
+    [
+        ("/%68ooks", "/hooks"),
+        ("/caf%c3%a9", "/caf\u00e9"),
+        ("/caf%C3%A9", "/caf%c3%a9"),
+        ("/a%20b", "/a b"),
+        ("/a%2fb", "/a%2Fb"),
+        ("/a%3Fb", "/a?b"),
+        ("/100%", "/100%"),
+        ("/|", "/%7c"),
+        ("/below/../hooks", "/hooks"),
+        ("/%2e%2E/./hooks", "/hooks"),
+        ("/a/..", "/"),
+        ("/a/b/../.", "/a/"),
+        ("/.", "/"),
+        ("//a", "//a"),
+        ("/.a/..b/", "/.a/..b/"),
+    ],
+)
+def test_a_path_has_many_spellings(spelling: str, path: str) -> None:
+    """Whoever guards one in front of this server does not guard another one (RFC 3986, 6.2.2)."""
+    site = Site({path: STREAM})
+    assert site.find(spelling) is STREAM
+    assert Site({spelling: STREAM}).find(path) is STREAM
+    with pytest.raises(LocalProtocolError, match="given once"):
+        site.add(spelling, SOCKET)
+
+
+@pytest.mark.parametrize("spelling", ["/a%2Fb", "/A", "/a/", "//a", "/a;b", "/a%00"])
+def test_what_is_another_path(spelling: str) -> None:
+    """An encoded slash is none, and case matters."""
+    site = Site({"/a": STREAM, "/a/b": SOCKET})
+    assert site.find(spelling) is None
+
+
+def test_a_path_that_nobody_can_ask_for() -> None:
+    """Half of a surrogate pair has no bytes."""
+    with pytest.raises(LocalProtocolError, match="half of a surrogate pair"):
+        Site({"/\ud800": STREAM})
+
+
+@pytest.mark.parametrize("endpoint", [handler, EventStream, None])
+def test_add_refuses_what_is_no_endpoint(endpoint: Any) -> None:
+    """A handler has to be wrapped, for it does not say what it speaks."""
+    with pytest.raises(LocalProtocolError, match=r"EventStream\(handler\)"):
+        Site({"/": endpoint})
 
 
 def test_find_prefers_the_longest_path() -> None:
@@ -214,7 +265,7 @@ def test_end_without_a_session_closes() -> None:
 def test_limits_are_the_sites() -> None:
     """A head that is too large is 431."""
     site = Site(limits=Limits(head_size=100))
-    transcript = feed(connection(site), [b"GET /" + b"x" * 200, EOF])
+    transcript = feed(connection(site), [b"GET / HTTP/1.1\r\nX: " + b"x" * 200, EOF])
 
     assert transcript.output.startswith(b"HTTP/1.1 431")
 

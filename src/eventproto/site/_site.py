@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
+from urllib.parse import quote
 
 from eventproto._call import CallMachine
 from eventproto._errors import LocalProtocolError
@@ -19,6 +21,10 @@ Endpoint: TypeAlias = EventStream | LogStream | WebSocket | LogSocket | CallMach
 
 class Site:
     """Paths and the endpoints that are found there.
+
+    A path is found however it is spelled (RFC 3986, 6.2.2): `/caf%C3%A9` is `/café`, `/%61` is
+    `/a`, and `/a/../b` is `/b`. So whoever guards a path in front of this server guards this one.
+    Case and a slash at the end make another path.
 
     Args:
         endpoints: By path. A path that ends with `/` also takes everything below it.
@@ -40,15 +46,21 @@ class Site:
         starts them; one that comes later is answered for with 503.
 
         Raises:
-            LocalProtocolError: The path does not start with `/`, or is taken.
+            LocalProtocolError: The path does not start with `/`, or is taken; the endpoint is none.
         """
-        if not path.startswith("/") or path in self._endpoints:
+        if not path.startswith("/") or _normal(path) in self._endpoints:
             msg = f"a path starts with / and is given once, got {path!r}"
             raise LocalProtocolError(msg)
-        self._endpoints[path] = endpoint
+        if not isinstance(endpoint, EventStream | LogStream | WebSocket | LogSocket | CallMachine):
+            msg = f"{path} leads to an endpoint, such as EventStream(handler), got {endpoint!r}"
+            raise LocalProtocolError(msg)
+        self._endpoints[_normal(path)] = endpoint
 
     def find(self, path: str) -> Endpoint | None:
         """The endpoint at this path: the path itself, or the longest one that it lies below."""
+        if path in self._endpoints:  # as most are, for only what is normal is there
+            return self._endpoints[path]
+        path = _normal(path)
         if path in self._endpoints:
             return self._endpoints[path]
         above = [each for each in self._endpoints if each.endswith("/") and path.startswith(each)]
@@ -59,3 +71,35 @@ class Site:
         """The roles among the endpoints, each once."""
         roles = [each for each in self._endpoints.values() if isinstance(each, CallMachine)]
         return tuple(dict.fromkeys(roles))
+
+
+def _normal(path: str) -> str:
+    """The one spelling of all that mean the same path."""
+    try:
+        path = _PERCENT(_decoded, quote(path, _LEGAL))
+    except UnicodeEncodeError as error:
+        msg = f"a path has no half of a surrogate pair, got {path!r}"
+        raise LocalProtocolError(msg) from error
+    if "/." not in path:
+        return path
+    segments: list[str] = []
+    for each in path.split("/")[1:]:
+        if each == "..":
+            del segments[-1:]
+        elif each != ".":
+            segments.append(each)
+    if path.endswith(("/.", "/..")):
+        segments.append("")
+    return "/" + "/".join(segments)
+
+
+def _decoded(match: re.Match[str]) -> str:
+    """What was percent-encoded without need, or the same in capitals."""
+    character = chr(int(match[1], 16))
+    return character if _UNRESERVED(character) else match[0].upper()
+
+
+_PERCENT: Final = re.compile("%([0-9A-Fa-f]{2})").sub
+_UNRESERVED: Final = re.compile(r"[A-Za-z0-9\-._~]").fullmatch
+_LEGAL: Final = "%/!$&'()*+,;=:@"
+"""What else stands in a path as it is (RFC 3986, 3.3)."""
