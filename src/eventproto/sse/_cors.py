@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Final
 
 from eventproto._errors import LocalProtocolError
 from eventproto._value import value
 from eventproto.http import Headers, Request
+from eventproto.http._grammar import is_token
 
 __all__ = ["Cors"]
 
@@ -27,7 +29,8 @@ class Cors:
             does not go.
 
     Raises:
-        LocalProtocolError: An origin of another form, or credentials for all origins.
+        LocalProtocolError: An origin or a header of another form, a `max_age` that is no whole
+            number, or credentials for all origins.
     """
 
     origins: Collection[str] = "*"
@@ -43,7 +46,12 @@ class Cors:
         if not everybody and (isinstance(self.origins, str) or not all(map(_named, self.origins))):
             msg = f"origins are '*' or several like 'https://app.example', got {self.origins!r}"
             raise LocalProtocolError(msg)
-        Headers({"Access-Control-Allow-Headers": self._allowed})  # which raises for what none may
+        if isinstance(self.headers, str) or not all(map(is_token, self.headers)):
+            msg = f"headers are several names, like ('Authorization',), got {self.headers!r}"
+            raise LocalProtocolError(msg)
+        if type(self.max_age) is not int or self.max_age < 0:
+            msg = f"max_age is a whole number of seconds, got {self.max_age!r}"
+            raise LocalProtocolError(msg)
 
     def answer(self, request: Request) -> Headers:
         """What the head of an answer to a page says. It exposes no further header."""
@@ -69,20 +77,20 @@ class Cors:
             return headers
         return headers + {
             "Access-Control-Allow-Methods": ", ".join(methods),
-            "Access-Control-Allow-Headers": self._allowed,
+            "Access-Control-Allow-Headers": ", ".join(("Last-Event-ID", *self.headers)),
             "Access-Control-Max-Age": str(self.max_age),
         }
 
-    @property
-    def _allowed(self) -> str:
-        return ", ".join(("Last-Event-ID", *self.headers))
-
 
 def _named(origin: str) -> bool:
-    scheme, separator, host = origin.partition("://")
-    return origin == "null" or bool(separator and scheme and host and "/" not in host)
+    """Whether a browser would name an origin so."""
+    return _ORIGIN(origin) is not None and not _REDUNDANT(origin)
 
 
+_ORIGIN: Final = re.compile(
+    r"null|[a-z][a-z0-9+.\-]*://(?:[a-z0-9._~%\-]+|\[[0-9a-f:]+\])(?::[0-9]+)?"
+).fullmatch
+_REDUNDANT: Final = re.compile(r"http:.*:80|https:.*:443").fullmatch
 _EVERYBODY: Final = Headers({"Access-Control-Allow-Origin": "*"})
 _CREDENTIALS: Final = Headers({"Access-Control-Allow-Credentials": "true"})
 _VARY: Final = Headers({"Vary": "Origin"})
