@@ -174,6 +174,17 @@ def test_what_belongs_together_leaves_together() -> None:
     assert written(stream) == [b": b\ndata: c\n\nretry: 5\n"]
 
 
+def test_nothing_at_all() -> None:
+    """Does not wait for anybody, so the stream is idle, and not stalled."""
+    stream = started()
+    stream.send((), 1)
+    assert written(stream) == []
+    for now in range(15, 200, 15):
+        stream.handle_timeout(now)
+        assert written(stream) == [b": \n"]
+    assert stream.next_event() is None
+
+
 def test_a_gap_that_the_application_knows_of() -> None:
     """Is said where it is."""
     stream = started(last_event_id="7")

@@ -145,6 +145,18 @@ def test_a_client_that_never_takes_anything() -> None:
     assert isinstance(error_of(stream), PeerTimeout)
 
 
+def test_a_client_that_takes_a_part_of_what_waits() -> None:
+    """It has its time anew for the rest, and not for ever."""
+    stream = ServerStream(retry=1, limits=Limits(stall_time=10))
+    stream.handle_timeout(0)
+    stream.send(event(1), 4)
+    assert stream.next_output() == b"retry: 1\n"
+    stream.handle_timeout(13)
+    assert stream.next_event() is None
+    stream.handle_timeout(14)
+    assert isinstance(error_of(stream), PeerTimeout)
+
+
 def test_what_waits_when_the_client_goes() -> None:
     """It was accepted, so whoever has the wire decides."""
     stream = started()

@@ -94,7 +94,7 @@ class ServerStream(Machine[Writable | tuple[Writable, ...] | End, Chunk, Chunk])
             output = self._take_events()
         else:
             return None
-        self._waiting_since = math.inf
+        self._waiting_since = self._now if self._outputs or self._queue else math.inf
         return output
 
     def _take_events(self) -> bytes:
@@ -128,6 +128,8 @@ class ServerStream(Machine[Writable | tuple[Writable, ...] | End, Chunk, Chunk])
                 self._write((Encoded.of(command),))
 
     def _write(self, events: Sequence[Encoded]) -> None:
+        if not events:
+            return
         for event in events:
             if not self._queue.put(event, event.key):
                 self._give_up(self._overflowed())
