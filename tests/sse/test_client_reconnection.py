@@ -97,7 +97,7 @@ def test_any_stream_may_be_healthy() -> None:
     "stream", ["id: {}\ndata: a\n\n", "id: {}\n\n", "id: {}\ndata: a\n\ndata:"]
 )
 def test_who_gets_further_has_not_failed(stream: str) -> None:
-    """However soon it ends: so a server that polls is asked again when it wants to be."""  # SSE F13
+    """However soon it ends: so one that polls is asked again when it wants to be."""  # SSE F13
     carrier = Carrier(retry=1000)
     for number in range(20):
         carrier.answer(LOST)
