@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import ssl
 import zlib
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -10,12 +11,14 @@ from types import ModuleType
 
 import anyio
 import pytest
+import trustme
 from anyio.abc import SocketStream
 
 from eventproto import HandshakeRejected, Message, PeerTimeout
 from eventproto.http import Unsent
 from eventproto.sse import Disconnected, NotRepeated, Opened, State
 from tests.drivers.peers import Peer, peer, read_request
+from tests.drivers.proxies import proxy
 from tests.drivers.streams import AT_ONCE, HEAD, Server
 from tests.drivers.test_clients import free_port
 
@@ -174,6 +177,26 @@ async def test_where_messages_come_from(runtime: ModuleType) -> None:
     async with peer(serve) as url, runtime.connect_sse(url, retry=1, backoff=AT_ONCE) as events:
         assert (await anext(events)).source == f"{url}/moved?1"
         assert (await anext(events)).source == f"{url}/moved?2"
+
+
+async def test_a_server_that_hangs_up_behind_each_stream(
+    runtime: ModuleType, authority: trustme.CA
+) -> None:
+    """Over TLS, with a goodbye; though it had said that it would wait for the next request."""
+    server_tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(server_tls)
+    client_tls = ssl.create_default_context()
+    authority.configure_trust(client_tls)
+
+    async def serve(stream: SocketStream) -> None:
+        await read_request(stream)
+        await stream.send(HEAD[:-2] + b"Content-Length: 9\r\n\r\ndata: a\n\n")
+
+    async with (
+        proxy(serve, "https", server_tls) as url,
+        runtime.connect_sse(url, tls=client_tls, retry=1, backoff=AT_ONCE) as events,
+    ):
+        assert [(await anext(events)).text for _ in range(5)] == ["a"] * 5
 
 
 async def test_a_request_that_was_sent_in_part(runtime: ModuleType) -> None:

@@ -33,9 +33,10 @@ class _HttpConnection(StreamConnection[Call | End], HttpSession):
     @property
     @override
     def usable(self) -> bool:
+        if not self._http.reusable or self._transport.is_closing():  # then it knows no sizes
+            return False
         # What is still to be written is of a call that was answered before it was read.
-        busy = self._rest or self._transport.get_write_buffer_size()
-        return self._http.reusable and not busy and not self._gone.is_set()
+        return not (self._rest or self._transport.get_write_buffer_size())
 
     @override
     async def send(self, command: Call | End) -> None:
