@@ -17,7 +17,16 @@ from eventproto import (
     Message,
 )
 from eventproto.http import Limits, Request, Response, Result
-from eventproto.site import EventStream, Opened, Routed, Site, SiteConnection, WebSocket
+from eventproto.site import (
+    EventStream,
+    Failed,
+    Opened,
+    Resource,
+    Routed,
+    Site,
+    SiteConnection,
+    WebSocket,
+)
 from eventproto.sse import ServerSentEvent
 from eventproto.testing import check_chunking, feed
 from eventproto.webhook import Receiver, StandardWebhooks
@@ -162,6 +171,32 @@ def test_a_call_is_routed_and_answered() -> None:
     machine.send(Result(event.call.token, Response.of_text(200, "hello")), 2)
 
     assert output(machine).endswith(b"\r\n\r\nhello")
+
+
+def test_a_resource_answers_by_itself() -> None:
+    """Whatever the method, and nobody hears of it."""
+    site = Site({"/": Resource(lambda request: Response.of_text(200, request.method))})
+    transcript = feed(connection(site), [GET % b"/", (GET % b"/").replace(b"GET", b"HEAD")])
+
+    answer, at_head = transcript.output.split(b"HTTP/1.1 200 OK\r\n")[1:]
+    assert answer.endswith(b"\r\n\r\nGET")
+    assert at_head.endswith(b"\r\n\r\n")
+    assert transcript.events == ()
+
+
+@pytest.mark.parametrize("respond", [lambda _: 1 / 0, lambda _: None, lambda _: Response(101)])
+def test_a_resource_that_has_no_answer(respond: Any) -> None:
+    """The client is told 500, and whoever runs the site why."""
+    resource = Resource(respond)
+    transcript = feed(connection(Site({"/a": resource})), [GET % b"/a", GET % b"/b"])
+
+    assert transcript.output.startswith(b"HTTP/1.1 500")
+    assert b"HTTP/1.1 404" in transcript.output
+    (failed,) = transcript.events
+    assert isinstance(failed, Failed)
+    assert failed.endpoint is resource
+    assert failed.request.path == "/a"
+    assert isinstance(failed.error, ZeroDivisionError | LocalProtocolError)
 
 
 def test_a_stream_is_opened() -> None:

@@ -1,15 +1,24 @@
 """A site: paths, and what is found there, as a machine over HTTP.
 
 An endpoint is a role that speaks calls (a hub, a publisher, a subscriber, a receiver of
-webhooks), a stream of Server-Sent Events, or a WebSocket; the last two may replay a log.
-`SiteConnection` is one connection to
-the site: bytes in, bytes out, whatever the peer asks for.
+webhooks), a stream of Server-Sent Events or a WebSocket, both of which may replay a log, or
+a `Resource`, which answers by itself. `SiteConnection` is one connection to the site: bytes in,
+bytes out, whatever the peer asks for.
+
+Whoever drives it has four things to do, one for each event but `Closed`:
+
+- `Routed`: have the role answer the call, and send the `Result` with the token of the call.
+- `Opened`: run the endpoint's handler, and send `End()` when it returns.
+- `Followed`: read the log from `Start.after` on, and send what is in it. `serve` of the drivers
+  does so for all clients of a topic together.
+- `Failed`: log it; the client was told.
 """
 
 from eventproto.site._connection import Failed, Followed, Opened, Routed, SiteConnection
 from eventproto.site._endpoints import (
     EventStream,
     Handler,
+    Resource,
     SocketOptions,
     StreamOptions,
     WebSocket,
@@ -28,6 +37,7 @@ __all__ = [
     "LogSocket",
     "LogStream",
     "Opened",
+    "Resource",
     "Routed",
     "Site",
     "SiteConnection",

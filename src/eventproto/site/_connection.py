@@ -15,7 +15,7 @@ from eventproto._layered import Layered
 from eventproto._machine import EOF, Chunk, End
 from eventproto._value import value
 from eventproto.http import Body, Call, Request, Response, Result, ServerConnection
-from eventproto.site._endpoints import EventStream, SocketOptions, WebSocket
+from eventproto.site._endpoints import EventStream, Resource, SocketOptions, WebSocket
 from eventproto.site._forms import SocketForm
 from eventproto.site._logs import LogSocket, LogStream
 from eventproto.site._places import Start, start_of
@@ -61,7 +61,9 @@ class Followed(Event):
 
 @value()
 class Failed(Event):
-    """A function of an endpoint that decides about requests has raised: it was answered with 500.
+    """A function of an endpoint has raised that decides about requests, or answers them.
+
+    The request was answered with 500.
 
     Attributes:
         endpoint: What was asked for.
@@ -69,7 +71,7 @@ class Failed(Event):
         error: What the function has raised, or what is wrong with its answer.
     """
 
-    endpoint: SessionEndpoint
+    endpoint: SessionEndpoint | Resource
     request: Request
     error: Exception
 
@@ -112,10 +114,24 @@ class SiteConnection(Layered[Any]):
         match endpoint:
             case None:
                 self._http.send(Result(call.token, Response.of_text(404, "not found")), self._now)
+            case Resource():
+                self._respond(endpoint, call)
             case EventStream() | LogStream() | WebSocket() | LogSocket():
                 self._open(endpoint, call)
             case _:
                 self._events.append(Routed(endpoint, call))
+
+    def _respond(self, endpoint: Resource, call: Call) -> None:
+        try:
+            self._http.send(Result(call.token, endpoint.respond(call.request)), self._now)
+        except Exception as error:  # noqa: BLE001  # whatever the application's function raises
+            self._fail_to_answer(endpoint, call, error)
+
+    def _fail_to_answer(
+        self, endpoint: SessionEndpoint | Resource, call: Call, error: Exception
+    ) -> None:
+        self._http.send(Result(call.token, _FAILED), self._now)
+        self._events.append(Failed(endpoint, call.request, error))
 
     def _open(self, endpoint: SessionEndpoint, call: Call) -> None:
         starts: list[Start] = []  # of a log
@@ -124,8 +140,7 @@ class SiteConnection(Layered[Any]):
             streams = isinstance(machine, sse.ServerStream)
             self._http.send(Result(call.token, response, more=streams), self._now)
         except Exception as error:  # noqa: BLE001  # whatever the application's functions raise
-            self._http.send(Result(call.token, _FAILED), self._now)
-            self._events.append(Failed(endpoint, call.request, error))
+            self._fail_to_answer(endpoint, call, error)
             return
         if machine is None:
             return
@@ -192,7 +207,7 @@ class SiteConnection(Layered[Any]):
         super()._close(error)
 
 
-_FAILED: Final = Response.of_text(500, "this request could not be decided on")
+_FAILED: Final = Response.of_text(500, "this request could not be answered")
 
 
 def _accept(

@@ -9,11 +9,12 @@ from eventproto import sse, websocket
 from eventproto._errors import LocalProtocolError
 from eventproto._overflow import Overflow
 from eventproto._value import value
-from eventproto.http import Admit, Request
+from eventproto.http import Admit, Request, Response
 
 __all__ = [
     "EventStream",
     "Handler",
+    "Resource",
     "SocketOptions",
     "StreamOptions",
     "WebSocket",
@@ -24,6 +25,19 @@ Handler: TypeAlias = Callable[[Any, Request], Coroutine[Any, Any, None]]
 
 The driver calls it once for each peer. When it returns, the session ends in order.
 """
+
+
+@value()
+class Resource:
+    """An endpoint that answers each request by itself: with a page, with how the server is doing.
+
+    Attributes:
+        respond: A function of a request, of whatever method, that returns the whole answer. It is
+            called where the connection is read, so it must not block. If it raises, the answer is
+            500, and that is logged.
+    """
+
+    respond: Callable[[Request], Response]
 
 
 @value(kw_only=True)

@@ -10,13 +10,15 @@ from urllib.parse import quote
 from eventproto._call import CallMachine
 from eventproto._errors import LocalProtocolError
 from eventproto.http import Limits
-from eventproto.site._endpoints import EventStream, WebSocket
+from eventproto.site._endpoints import EventStream, Resource, WebSocket
 from eventproto.site._logs import LogSocket, LogStream
 
 __all__ = ["Endpoint", "Site"]
 
-Endpoint: TypeAlias = EventStream | LogStream | WebSocket | LogSocket | CallMachine[Any]
-"""What may be at a path: something that opens a session with each peer, or a role."""
+Endpoint: TypeAlias = EventStream | LogStream | WebSocket | LogSocket | Resource | CallMachine[Any]
+"""What may be at a path: what opens a session with each peer, what answers at once, or a role."""
+
+_ENDPOINTS: Final = EventStream | LogStream | WebSocket | LogSocket | Resource | CallMachine
 
 
 class Site:
@@ -42,8 +44,8 @@ class Site:
     def add(self, path: str, endpoint: Endpoint) -> None:
         """Put an endpoint at a path.
 
-        Sessions may be added at any time. Roles must be there before the site is served, which
-        starts them; one that comes later is answered for with 503.
+        Roles must be there before the site is served, which starts them; one that comes later is
+        answered for with 503. All others may be added at any time.
 
         Raises:
             LocalProtocolError: The path does not start with `/`, or is taken; the endpoint is none.
@@ -51,7 +53,7 @@ class Site:
         if not path.startswith("/") or _normal(path) in self._endpoints:
             msg = f"a path starts with / and is given once, got {path!r}"
             raise LocalProtocolError(msg)
-        if not isinstance(endpoint, EventStream | LogStream | WebSocket | LogSocket | CallMachine):
+        if not isinstance(endpoint, _ENDPOINTS):
             msg = f"{path} leads to an endpoint, such as EventStream(handler), got {endpoint!r}"
             raise LocalProtocolError(msg)
         self._endpoints[_normal(path)] = endpoint
