@@ -15,7 +15,7 @@ import pytest
 from eventproto import Message
 from eventproto.http import Request
 from eventproto.site import EventStream, Site
-from eventproto.sse import Comment, ServerSentEvent
+from eventproto.sse import Comment, Cors, ServerSentEvent
 from tests.system_tools import require_tool
 
 EVENTS = [
@@ -46,6 +46,33 @@ async def test_httpx_sse_reads_our_stream(runtime: ModuleType) -> None:
 
     sent = [*EVENTS, ServerSentEvent("last", id="5")]
     assert [(e.data, e.event, e.id) for e in found] == [(e.data, e.event, e.id) for e in sent]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--http1.0"], b"id: 5\ndata: last\n\n"),
+        (["--compressed"], b"id: 5\ndata: last\n\n"),
+        (["--head"], b"X-Accel-Buffering: no\r\n"),
+        (["--request", "OPTIONS"], b"204 No Content\r\nAllow: GET, HEAD, OPTIONS\r\n"),
+        (["--request", "POST"], b"405 Method Not Allowed\r\nAllow: GET, HEAD, OPTIONS\r\n"),
+        (["--request", "TRACE"], b"405 Method Not Allowed\r\nAllow: GET, HEAD, OPTIONS\r\n"),
+        (["--header", "Last-Event-ID: " + "7" * 5000], b"431 Request Header Fields Too Large\r\n"),
+        (["--header", "Origin: https://a.example"], b"Access-Control-Allow-Origin: *\r\n"),
+    ],
+    ids=lambda each: each[-1][:30] if isinstance(each, list) else "",
+)
+async def test_curl_is_answered(runtime: ModuleType, arguments: list[str], expected: bytes) -> None:
+    """Whatever it asks with, twice over one connection."""
+    curl = require_tool("curl")
+    async with runtime.serve(Site({"/%65vents": EventStream(stream, cors=Cors())})) as server:
+        url = f"http://127.0.0.1:{server.port}/events"
+        command = [curl, "-sNi", "--path-as-is", *arguments, url, f"{url}/../%65vents"]
+        done = await anyio.to_thread.run_sync(
+            lambda: subprocess.run(command, capture_output=True, check=True, timeout=20)
+        )
+
+    assert done.stdout.count(expected) == 2
 
 
 async def test_curl_reads_our_stream(runtime: ModuleType) -> None:
