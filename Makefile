@@ -18,7 +18,7 @@ say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs bench autobahn format clean
+.PHONY: help demo test lint docs bench fuzz autobahn format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +40,7 @@ lint: $(VENV)/.lint  ## check style, types and floors
 	$(say) 'ruff format'
 	@$(BIN)/ruff format --quiet --diff .
 	$(say) 'mypy'
-	@$(BIN)/mypy --no-error-summary src tests examples benchmarks
+	@$(BIN)/mypy --no-error-summary src tests examples benchmarks fuzz
 	$(say) 'pyright'
 	@$(BIN)/pyright
 	@$(BIN)/pyright --project tests
@@ -53,6 +53,17 @@ docs: $(VENV)/.docs  ## build the documentation into docs/_build/html
 
 bench: $(VENV)/.bench  ## measure against the peers
 	@$(BIN)/python -m benchmarks
+
+# What to fuzz (all that there is, if it is empty), and for how long.
+TARGET ?=
+SECONDS ?= 60
+
+fuzz: $(VENV)/.fuzz  ## let a fuzzer look for what breaks the parsers (TARGET=sse SECONDS=60)
+	@set -e; for target in $(or $(TARGET),$$($(BIN)/python -m fuzz)); do \
+	  printf '==> fuzzing %s\n' $$target; mkdir -p build/fuzz/$$target; \
+	  $(BIN)/python -m fuzz $$target build/fuzz/$$target -max_total_time=$(SECONDS) \
+	    -artifact_prefix=build/fuzz/$$target- -verbosity=0; \
+	done
 
 # What runs the Autobahn suite, which needs Python 2.7; and which of its cases: all of them.
 AUTOBAHN ?= $(wildcard ../shared/tools/run_autobahn.py)
@@ -105,8 +116,9 @@ $(VENV)/.test: WHAT := -e '.[$(EXTRAS)]' --group test
 $(VENV)/.lint: WHAT := -e '.[$(EXTRAS)]' --group lint --group test --group bench
 $(VENV)/.docs: WHAT := -e '.[$(EXTRAS)]' --group docs
 $(VENV)/.bench: WHAT := -e '.[$(EXTRAS)]' --group bench
+$(VENV)/.fuzz: WHAT := -e . --group fuzz
 
-$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.bench: pyproject.toml $(BUILT) | $(VENV)/.pip
+$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.bench $(VENV)/.fuzz: pyproject.toml $(BUILT) | $(VENV)/.pip
 	$(say) "installing what $(subst .,,$(@F)) needs"
 	@$(PIP) install $(WHAT)
 	@touch $@

@@ -140,13 +140,6 @@ def test_a_compressed_message_may_be_fragmented() -> None:
         ([compressed(b"a"), Frame(Opcode.TEXT, b"\xff", rsv1=True)], 1007),
         ([compressed(b"a"), Frame(Opcode.BINARY, b"", rsv1=True)], 1007),  # WebSocket M24
         ([compressed(b"a"), compressed(b"\xff")], 1007),
-        (
-            [
-                compressed(b"a"),
-                Frame(Opcode.TEXT, compressed(b"\xff" * 99).payload[:9], fin=False, rsv1=True),
-            ],
-            1007,
-        ),
         ([compressed(b"a"), Frame(Opcode.PING, rsv1=True)], 1002),
         ([compressed(b"a"), text("", fin=False), more("")._replace(rsv1=True)], 1002),
         ([compressed(b"a"), compressed(bytes(1025), Opcode.BINARY)], 1009),
@@ -164,6 +157,37 @@ def test_violations_come_after_what_is_valid(frames: list[Frame], code: int) -> 
     assert error.code == code
     (words,) = seen(transcript.output)
     assert words.payload[:2] == code.to_bytes(2, "big")
+
+
+@pytest.mark.parametrize(
+    ("payload", "what"),
+    [
+        (b";\x1b\x00\x9e\xa5\x95\x00\x0b;\x0b\x00\x00", "distance too far back"),
+        (compressed(b"\xff" + bytes(1024)).payload, "1024 bytes"),
+        (compressed(b"a\xff" * 99).payload, "at byte 1"),
+    ],
+)
+def test_what_is_wrong_with_text_is_said_at_its_end(payload: bytes, what: str) -> None:
+    """The same is wrong with a message in one read and in many."""
+    frame = _unchecked(Frame(Opcode.TEXT, payload, rsv1=True))
+    limits = Limits(message_size=1024)
+    (closed,) = check_chunking(lambda: server(limits, compression=ALL), frame)
+    assert isinstance(closed, Closed)
+    assert what in str(closed.error)
+
+
+def test_text_that_is_wrong_and_does_not_end() -> None:
+    """Waits for its end."""
+    sender = Compressor(ALL)
+    parts = [sender.compress(b"a\xff", fin=False), sender.compress(b"b", fin=False)]
+    first = Frame(Opcode.TEXT, parts[0], fin=False, rsv1=True)
+    connection = server(compression=ALL)
+    connection.receive(sent(first, more(parts[1], fin=False)), 0)
+    assert events(connection) == []
+    connection.receive(sent(more(sender.compress(b"c"))), 0)
+    connection.receive(EOF, 0)
+    (closed,) = events(connection)
+    assert "at byte 1" in str(closed)
 
 
 def _unchecked(frame: Frame) -> bytes:

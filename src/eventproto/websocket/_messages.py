@@ -23,13 +23,15 @@ class _Incoming:
     """Takes the fragments of one message after the other, and undoes their compression.
 
     Text is cut between characters, and is checked as it comes, up to the last byte, so that no
-    more of what cannot be UTF-8 is waited for.
+    more of what cannot be UTF-8 is waited for. If it was compressed, that waits for the end of the
+    message: a message that comes in one read is decompressed before it is looked at, and what is
+    wrong with it must not depend on how it is cut.
 
     Args:
         decompressor: Where compression was agreed on.
     """
 
-    __slots__ = ("_at", "_compressed", "_decompressor", "_rest", "_text", "inflated")
+    __slots__ = ("_at", "_compressed", "_decompressor", "_error", "_rest", "_text", "inflated")
 
     def __init__(self, decompressor: Decompressor | None = None) -> None:
         self._decompressor = decompressor
@@ -37,6 +39,7 @@ class _Incoming:
         self._compressed = False
         self._at = 0  # how much of the text is known to be characters
         self._rest = b""  # and the beginning of one behind that
+        self._error: RemoteProtocolError | None = None  # of compressed text that has not ended
         self.inflated = 0
         """Bytes that were made of the last fragment, if it was compressed."""
 
@@ -50,7 +53,18 @@ class _Incoming:
         if self._compressed and self._decompressor is not None:
             payload = self._decompressor.decompress(payload, now, fin=fin)
             self.inflated = len(payload)
+            return self._inflated_characters(payload, fin=fin) if self._text else payload
         return self._characters(payload, fin=fin) if self._text else payload
+
+    def _inflated_characters(self, payload: bytes, *, fin: bool) -> str:
+        if self._error is None:
+            try:
+                return self._characters(payload, fin=fin)
+            except RemoteProtocolError as error:
+                self._error = error
+        if fin:
+            raise self._error
+        return ""
 
     def _characters(self, payload: bytes, *, fin: bool) -> str:
         """The characters that are complete with this."""
@@ -80,8 +94,8 @@ class Assembly(_Incoming):
         """Take the next fragment, and return the message if it is the last one.
 
         Raises:
-            RemoteProtocolError: Whatever follows, the text is not UTF-8, or what was compressed
-                cannot be decompressed (1007).
+            RemoteProtocolError: The text is not UTF-8, or what was compressed cannot be
+                decompressed (1007).
             LimitExceeded: As `Decompressor` does.
         """
         content: Any = self._content(frame, now)

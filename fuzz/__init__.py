@@ -1,0 +1,1 @@
+"""Coverage-guided fuzzing of all that takes bytes from a stranger."""
