@@ -8,8 +8,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from functools import cache
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -37,8 +39,8 @@ from eventproto.bridge import (
     to_websocket,
     to_websub,
 )
-from eventproto.http import Headers
-from eventproto.strategies._messages import cloud_events
+from eventproto.http import Body, Call, Headers, Response, Result
+from eventproto.strategies import cloud_events
 from eventproto.testing import CallNetwork, Wire
 
 Passage = Callable[[Message, Carriage], Message]
@@ -48,7 +50,19 @@ TOPIC = "https://blog.example/feed"
 
 
 def over_sse(message: Message, carriage: Carriage) -> Message:
-    (event,) = sse.Decoder().receive(sse.encode(to_sse(message, carriage)))
+    stream = sse.ServerStream()
+    stream.send(to_sse(message, carriage), 0)
+    client = sse.Client("https://sse.example/", entropy=random.Random(0).randbytes)
+    client.handle_timeout(0)
+    call = client.next_output()
+    assert isinstance(call, Call)
+    headers = Headers({"Content-Type": "text/event-stream"})
+    client.receive(Result(call.token, Response(200, headers), more=True), 0)
+    while (chunk := stream.next_output()) is not None:
+        client.receive(Body(call.token, chunk), 0)
+    opened, *retries, event = iter(client.next_event, None)
+    assert isinstance(opened, sse.Opened)
+    assert all(isinstance(each, sse.RetryChanged) for each in retries)
     assert isinstance(event, sse.ServerSentEvent)
     return from_sse(event, carriage)
 
@@ -65,7 +79,7 @@ def over_websocket(message: Message, carriage: Carriage) -> Message:
 
 
 def over_webhook(message: Message, carriage: Carriage) -> Message:
-    scheme = webhook.StandardWebhooks(SECRET)
+    scheme = webhook.StandardWebhooks(SECRET, source="https://sender.example/")
     sender = webhook.Sender("https://hooks.example/in", scheme)
     receiver = webhook.Receiver(scheme)
     network = CallNetwork()
@@ -160,6 +174,63 @@ def test_native_carriage_keeps_what_both_have(first: str, second: str, message: 
     for name in NATIVE_COLUMNS[first] & NATIVE_COLUMNS[second]:
         if (sent := getattr(message, name)) is not None:
             assert getattr(twice, name) == sent
+
+
+@pytest.mark.parametrize("name", PASSAGES)
+@pytest.mark.parametrize("data", [b"", bytes(range(256)), b"\r\n\r", b"\n", b"\xef\xbb\xbf", b" x"])
+def test_each_protocol_carries_any_bytes(name: str, data: bytes) -> None:
+    """In both carriages; natively, a text may come out as one of another content type."""
+    # CE B17
+    message = Message(data=data, id="1", source="/s", content_type="text/plain")
+    assert PASSAGES[name](message, Carriage.NATIVE).data == data
+    assert PASSAGES[name](message, Carriage.CLOUDEVENTS) == message
+
+
+@pytest.mark.parametrize("name", PASSAGES)
+def test_each_protocol_carries_an_event_of_64_kib(name: str) -> None:
+    """Within the limits that it has by default, as those who pass events on must."""
+    # CE B18
+    message = Message(data=b"\xff" * 48_000, id="1", source="/s")
+    assert len(to_websocket(message, Carriage.CLOUDEVENTS).message().data) > 64_000
+    assert PASSAGES[name](message, Carriage.CLOUDEVENTS) == message
+
+
+@pytest.mark.parametrize("name", PASSAGES)
+@pytest.mark.parametrize("carriage", ["native", "cloudevents", None, True])
+def test_a_carriage_is_no_word(name: str, carriage: Any) -> None:
+    """One that is none is not taken for the other."""
+    with pytest.raises(LocalProtocolError, match=r"Carriage\.NATIVE"):
+        PASSAGES[name](Message(data=b"", id="1", source="/s"), carriage)
+
+
+# What each protocol itself says of a message, as the table in the guide has it.
+HEARD = {
+    "sse": Message(data=b"{}", type="t", id="1", content_type="text/plain"),
+    "websocket": Message(data=b"{}", content_type="text/plain;charset=utf-8"),
+    "websub": Message(data=b"{}", source=TOPIC, content_type="application/json"),
+    "webhook": Message(
+        data=b"{}",
+        id="1",
+        source="https://sender.example/",
+        time=datetime.fromtimestamp(0, UTC),
+        content_type="application/json",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PASSAGES)
+def test_what_is_heard_natively(name: str) -> None:
+    """Column by column: what was sent, what the receiver knows by itself, and nothing else."""
+    message = Message.of_json(
+        {},
+        type="t",
+        id="1",
+        source="/s",
+        subject="x",
+        time=datetime(2025, 1, 31, tzinfo=UTC),
+        extensions={"a": "b"},
+    )
+    assert PASSAGES[name](message, Carriage.NATIVE) == HEARD[name]
 
 
 @pytest.mark.parametrize("name", PASSAGES)

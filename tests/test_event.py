@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -70,9 +70,26 @@ def test_time_is_aware() -> None:
         Message(data=b"", time=datetime(2024, 1, 1))  # noqa: DTZ001
 
 
-@pytest.mark.parametrize("name", ["", "A", "a-b", "é", "id", "data", "datacontenttype", "a b"])
-def test_extensions_are_named_in_letters_and_digits(name: str) -> None:
+@pytest.mark.parametrize("wrong", ["2024-01-01T00:00:00Z", 0, date(2024, 1, 1), b""])
+def test_time_is_a_datetime(wrong: Any) -> None:
+    """Not a string, a number or a day."""
+    with pytest.raises(LocalProtocolError, match="time must be a datetime"):
+        Message(data=b"", time=wrong)
+
+
+@pytest.mark.parametrize("extensions", [None, [("a", "b")], "a", {"a"}, 1])
+def test_extensions_are_a_mapping(extensions: Any) -> None:
+    """And nothing that could be made one."""
+    with pytest.raises(LocalProtocolError, match="mapping of strings"):
+        Message(data=b"", extensions=extensions)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "A", "a-b", "é", "²", "id", "data", "datacontenttype", "a b", "a\n", 1, None, b"a"]
+)
+def test_extensions_are_named_in_letters_and_digits(name: Any) -> None:
     """And not like an attribute."""
+    # CE A2, A4
     with pytest.raises(LocalProtocolError, match="extension"):
         Message(data=b"", extensions={name: "x"})
 
@@ -100,6 +117,13 @@ def test_of_text(text: str) -> None:
     assert (message.text, message.id) == (text, "1")
     assert message.content_type == "text/plain;charset=utf-8"
     assert Message.of_text(text, content_type="a/b").content_type == "a/b"
+
+
+@pytest.mark.parametrize("wrong", [None, 5, b"x", bytearray(b"x")])
+def test_of_text_refuses_what_is_no_text(wrong: Any) -> None:
+    """Bytes go into `Message(data=...)`."""
+    with pytest.raises(LocalProtocolError, match="text must be a string"):
+        Message.of_text(wrong)
 
 
 def test_of_text_refuses_half_a_surrogate_pair() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 from eventproto._errors import LocalProtocolError
 from eventproto._value import EMPTY, FrozenMapping, constructor, value
@@ -86,8 +87,8 @@ class Message:
             _check_text("subject", self.subject)
         if self.content_type is not None and self.content_type is not PLAIN_TEXT:
             _check_text("content_type", self.content_type)
-        if self.time is not None and self.time.utcoffset() is None:
-            msg = f"time must be aware of its time zone, got {self.time!r}"
+        if self.time is not None and not _is_aware(self.time):
+            msg = f"time must be a datetime that is aware of its time zone, got {self.time!r:.80}"
             raise LocalProtocolError(msg)
         if self.extensions is not EMPTY:
             _check_extensions(self.extensions)
@@ -95,7 +96,14 @@ class Message:
 
     @classmethod
     def of_text(cls, text: str, **attributes: Any) -> Self:  # noqa: ANN401  # the fields above
-        """A message of UTF-8 text; `content_type` is `text/plain;charset=utf-8` unless given."""
+        """A message of UTF-8 text; `content_type` is `text/plain;charset=utf-8` unless given.
+
+        Raises:
+            LocalProtocolError: `text` is no string, or has half of a surrogate pair.
+        """
+        if not isinstance(text, str):
+            msg = f"text must be a string, not {type(text).__name__}; see Message(data=...)"
+            raise LocalProtocolError(msg)
         _check_scalars("text", text)
         if not attributes:
             return cls(data=text.encode(), content_type=PLAIN_TEXT)
@@ -140,9 +148,13 @@ _RESERVED: Final = frozenset(
 )
 
 
+def _is_aware(time: object) -> bool:
+    return isinstance(time, datetime) and time.utcoffset() is not None
+
+
 def _check_text(name: str, text: object) -> None:
     if not isinstance(text, str) or not text:
-        msg = f"{name} must be a string that is not empty, got {text!r}"
+        msg = f"{name} must be a string that is not empty, got {text!r:.80}"
         raise LocalProtocolError(msg)
     _check_scalars(name, text)
 
@@ -157,12 +169,18 @@ def _check_scalars(name: str, text: str) -> None:
             raise LocalProtocolError(msg) from error
 
 
-def _check_extensions(extensions: Mapping[str, str]) -> None:
-    for name, text in extensions.items():
-        if not (name.isascii() and name.isalnum() and name.lower() == name) or name in _RESERVED:
-            msg = f"an extension is named in lower-case letters and digits, got {name!r}"
+def _check_extensions(extensions: object) -> None:
+    if not isinstance(extensions, Mapping):
+        msg = f"extensions must be a mapping of strings, not {type(extensions).__name__}"
+        raise LocalProtocolError(msg)
+    for name, text in cast("Mapping[object, object]", extensions).items():
+        if not isinstance(name, str) or _is_name(name) is None or name in _RESERVED:
+            msg = f"an extension is named in lower-case letters and digits, got {name!r:.80}"
             raise LocalProtocolError(msg)
         if not isinstance(text, str):
-            msg = f"extension {name!r} must be a string, got {type(text).__name__}"
+            msg = f"extension {name!r:.80} must be a string, got {type(text).__name__}"
             raise LocalProtocolError(msg)
-        _check_scalars(f"extension {name!r}", text)
+        _check_scalars(f"extension {name!r:.80}", text)
+
+
+_is_name: Final = re.compile("[a-z0-9]+").fullmatch

@@ -33,7 +33,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
 
-from eventproto._errors import RemoteProtocolError
+from eventproto._errors import LocalProtocolError, RemoteProtocolError
 from eventproto._event import Message
 from eventproto.cloudevents import CONTENT_TYPE, from_json, to_json
 from eventproto.sse import ServerSentEvent
@@ -176,13 +176,20 @@ def from_webhook(event: Received, carriage: Carriage = Carriage.NATIVE) -> Messa
 
 def _put(message: Message, carriage: Carriage) -> Message:
     """A message to be carried natively, so that the given one is carried as wanted."""
-    if carriage is Carriage.NATIVE:
+    if _is_native(carriage):
         return message
     return replace(message, data=to_json(message), content_type=CONTENT_TYPE)
 
 
 def _get(carried: Message, carriage: Carriage) -> Message:
-    return carried if carriage is Carriage.NATIVE else from_json(carried.data)
+    return carried if _is_native(carriage) else from_json(carried.data)
+
+
+def _is_native(carriage: Carriage) -> bool:
+    if not isinstance(carriage, Carriage):
+        msg = f"a carriage is Carriage.NATIVE or Carriage.CLOUDEVENTS, got {carriage!r:.80}"
+        raise LocalProtocolError(msg)
+    return carriage is Carriage.NATIVE
 
 
 def _text_or_bytes(data: bytes) -> str | bytes:

@@ -132,8 +132,7 @@ class LogSocket(SocketOptions, LogOptions):
     `Overflow.DROP_OLDEST` leaves, is an event of type `gap` with the data of a `sse.Gap`, which
     `sse.Gap.of` reads; a place without a record is one of type `place`, without data.
 
-    A message that is no CloudEvent, because a string in it has a control character, is left out and
-    logged.
+    A message that is no CloudEvent is left out and logged: `cloudevents.to_json` says which.
 
     Attributes:
         handler: Talks with the peer at the same time; what it sends goes between the records. When

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import quote
 
 from hypothesis import strategies as st
 
@@ -79,13 +81,13 @@ def messages() -> st.SearchStrategy[Message]:
 
 
 def cloud_events() -> st.SearchStrategy[Message]:
-    """Messages that are CloudEvents 1.0: with an id and a source, and strings that it allows."""
+    """Messages that are CloudEvents 1.0: what it requires is there, and of the form it wants."""
     allowed = st.characters(
         codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters=_NONCHARACTERS
     )
     text = st.text(allowed, min_size=1)
-    events = _messages(text, id=text, source=text, extension=st.text(allowed))
-    return events.filter(lambda event: event.extensions.get("dataschema") != "")
+    events = _messages(text, id=text, source=_uri_references(), extension=st.text(allowed))
+    return st.builds(_with_schema, events, st.none() | _uris())
 
 
 def _messages(
@@ -106,6 +108,37 @@ def _messages(
         content_type=st.none() | st.sampled_from(_CONTENT_TYPES),
         extensions=st.dictionaries(_extension_names(), extension, max_size=3),
     )
+
+
+def _with_schema(message: Message, schema: str | None) -> Message:
+    extensions = {
+        name: text for name, text in message.extensions.items() if name != "dataschema"
+    } | ({} if schema is None else {"dataschema": schema})
+    return replace(message, extensions=extensions)
+
+
+def _uris() -> st.SearchStrategy[str]:
+    known = st.sampled_from(
+        [
+            "https://shop.example/orders?page=2#top",
+            "HTTPS://user:@[2001:db8::1]:8443",
+            "mailto:orders@shop.example",
+            "urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66",
+            "a+b-c.1:",
+            "file:///",
+        ]
+    )
+    return known | st.builds("urn:example:{}".format, _percent_encoded())
+
+
+def _uri_references() -> st.SearchStrategy[str]:
+    known = st.sampled_from(["1-555-123-4567", "//shop.example", "../a:b", "?q", "#", "~!$&'()*,;"])
+    drawn = st.builds("/{}".format, _percent_encoded())
+    return known | _uris() | drawn.filter(lambda text: not text.startswith("//"))
+
+
+def _percent_encoded() -> st.SearchStrategy[str]:
+    return st.text().map(lambda text: quote(text, safe="/:@!$&'()*+,;="))
 
 
 def _data() -> st.SearchStrategy[bytes]:

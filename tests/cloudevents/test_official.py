@@ -16,7 +16,7 @@ from hypothesis import given
 from eventproto import Message
 from eventproto.cloudevents import CONTENT_TYPE, from_http, from_json, to_http, to_json
 from eventproto.http import Headers
-from eventproto.strategies._messages import cloud_events
+from eventproto.strategies import cloud_events
 
 
 def attributes_of(message: Message) -> dict[str, Any]:
