@@ -28,7 +28,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from eventproto import Closed, Event, LocalProtocolError
-from eventproto.asyncio import EventSource  # the same class on both runtimes
+from eventproto.asyncio import EventSource, connect_sse  # the class is the same on trio
 from eventproto.http import Headers
 from eventproto.sse import (
     ClientOptions,
@@ -97,8 +97,6 @@ def _options(chosen: argparse.Namespace) -> ClientOptions:
 
 
 def _run_on_asyncio(url: str, options: ClientOptions) -> None:
-    from eventproto.asyncio import connect_sse  # noqa: PLC0415  # only the runtime that is asked for
-
     async def run() -> None:
         source = connect_sse(url, **options)
         following = asyncio.create_task(_follow(source))
@@ -121,7 +119,7 @@ def _run_on_asyncio(url: str, options: ClientOptions) -> None:
 def _run_on_trio(url: str, options: ClientOptions) -> None:
     import trio  # noqa: PLC0415  # an extra
 
-    from eventproto.trio import connect_sse  # noqa: PLC0415  # as above
+    from eventproto.trio import connect_sse  # noqa: PLC0415  # needs it
 
     async def run() -> None:
         source = connect_sse(url, **options)
