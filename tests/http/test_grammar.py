@@ -23,3 +23,10 @@ def test_urls() -> None:
     legal = set(unreserved + ":/?#[]@" + "!$&'()*+,;=" + "%" + "^`{|}")
     assert {each for each in ASCII if is_url(each)} == legal
     assert not any(is_url(each) for each in OTHERS)
+    assert is_url("/a?b\\c?\\")
+    assert not any(is_url(each) for each in ("a\\?b", "\\", '?"'))
+
+
+def test_urls_take_linear_time() -> None:
+    """With quadratic time, this would not end today."""
+    assert not is_url("?" * 1_000_000 + " ")

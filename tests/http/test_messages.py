@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,6 +101,25 @@ def test_a_status_is_in_range(status: int) -> None:
     """RFC 9110, 15."""
     with pytest.raises(LocalProtocolError, match="status"):
         Response(status)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda wrong: Request(wrong, "http://a/"),
+        lambda wrong: Request("GET", wrong),
+        lambda wrong: Request("GET", "http://a/", wrong),
+        Response,
+        lambda wrong: Response(200, wrong),
+        lambda wrong: Headers({"A": wrong}),
+        lambda wrong: Headers([(wrong, "a")]),
+    ],
+)
+@pytest.mark.parametrize("wrong", [None, 200.0, b"x", {"A": "b"}, object()])
+def test_values_of_another_type(make: Any, wrong: Any) -> None:
+    """Refused where they are made, not when they are to be sent."""
+    with pytest.raises(LocalProtocolError):
+        make(wrong)
 
 
 def test_a_body_is_bytes() -> None:

@@ -13,8 +13,8 @@ TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105  # it is what HTTP 
 is_token: Final = re.compile(TOKEN).fullmatch
 """Matches a token."""
 
-is_url: Final = re.compile(r"[!#-;=?-\[\]^-~]+").fullmatch
+is_url: Final = re.compile(r"(?!\Z)[!#-;=@-\[\]^-~]*(?:\?[!#-;=?-~]*)?").fullmatch
 """Matches what has no character that must be percent-encoded before it goes on the wire.
 
-Browsers send some in queries as they are that RFC 3986 does not allow: ^`{|}.
+Browsers send some as they are that RFC 3986 does not allow: ^`{|} and, in queries, the backslash.
 """

@@ -29,8 +29,9 @@ class Headers:
         fields: Pairs of name and value, or a mapping. White space around values is dropped.
 
     Raises:
-        LocalProtocolError: A name that is no token, or a value with a control character (it would
-            let its author write further header lines) or with half of a surrogate pair.
+        LocalProtocolError: A name that is no token; or a value that is no text, has a control
+            character (it would let its author write further header lines) or half of a surrogate
+            pair.
     """
 
     __slots__ = ("_pairs",)
@@ -136,7 +137,10 @@ class Headers:
         return tuple((name.lower(), text) for name, text in self._pairs)
 
 
-def _checked(name: str, text: str) -> tuple[str, str]:
+def _checked(name: object, text: object) -> tuple[str, str]:
+    if not (isinstance(name, str) and isinstance(text, str)):
+        msg = f"a header is a pair of texts, got {name!r} and {text!r}"
+        raise LocalProtocolError(msg)
     if is_token(name) is None:
         msg = f"a header name is a token (RFC 9110, 5.6.2), got {name!r}"
         raise LocalProtocolError(msg)

@@ -34,7 +34,7 @@ class Request:
         body: Whole.
 
     Raises:
-        LocalProtocolError: The method, the URL or the body is not of that form.
+        LocalProtocolError: The method, the URL, the headers or the body are not of that form.
     """
 
     method: str
@@ -43,11 +43,11 @@ class Request:
     body: bytes = b""
 
     def __post_init__(self) -> None:
-        if is_token(self.method) is None:
+        if not _is_method(self.method):
             msg = f"a method is a token (RFC 9110, 9.1), got {self.method!r}"
             raise LocalProtocolError(msg)
         _check_url(self.url)
-        _check_body(self.body)
+        _check_kinds(self.headers, self.body)
 
     @property
     def idempotent(self) -> bool:
@@ -89,12 +89,15 @@ class Request:
     def target(self) -> str:
         """What the request line says (RFC 9112, 3.2).
 
-        Path and query; of CONNECT, host and port.
+        Path and query; of CONNECT, host and port; of OPTIONS without a path, which is about the
+        server as a whole, `*`.
         """
         if self.method == "CONNECT":
             return f"{self._bracketed}:{self.port}"
         origin = f"{self.scheme}://{self._parts.netloc}"
         target = self.url.partition("#")[0][len(origin) :]  # urlsplit loses an empty query
+        if self.method == "OPTIONS" and not target:
+            return "*"
         return target if target.startswith("/") else f"/{target}"
 
     @property
@@ -122,7 +125,7 @@ class Response:
         body: Whole, or empty where the body is streamed.
 
     Raises:
-        LocalProtocolError: A status outside of the range, or a body that is not bytes.
+        LocalProtocolError: A status outside of the range; headers or a body of another type.
     """
 
     status: int
@@ -130,10 +133,10 @@ class Response:
     body: bytes = b""
 
     def __post_init__(self) -> None:
-        if not 100 <= self.status <= 599:  # RFC 9110, section 15
+        if not _is_status(self.status):
             msg = f"a status is a number from 100 to 599, got {self.status!r}"
             raise LocalProtocolError(msg)
-        _check_body(self.body)
+        _check_kinds(self.headers, self.body)
 
     @classmethod
     def of_text(cls, status: int, text: str = "") -> Response:
@@ -154,19 +157,28 @@ Admit: TypeAlias = Callable[[Request], Response | None]
 """
 
 
-def _check_url(url: str) -> None:
+def _is_method(method: object) -> bool:
+    return isinstance(method, str) and is_token(method) is not None
+
+
+def _is_status(status: object) -> bool:
+    return isinstance(status, int) and 100 <= status <= 599  # RFC 9110, section 15
+
+
+def _check_url(url: object) -> None:
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(url if isinstance(url, str) and is_url(url) else "")
         port = parts.port
     except ValueError as error:
         msg = f"{url!r} is no URL: {error}"
         raise LocalProtocolError(msg) from error
-    if parts.scheme not in _PORTS or not parts.hostname or is_url(url) is None or port == 0:
+    if parts.scheme not in _PORTS or not parts.hostname or port == 0:
         msg = f"a URL must be absolute, with http, https, ws or wss, in ASCII; got {url!r}"
         raise LocalProtocolError(msg)
 
 
-def _check_body(body: bytes) -> None:
-    if body.__class__ is not bytes:
-        msg = f"a body must be bytes, not {type(body).__name__}"
+def _check_kinds(headers: object, body: object) -> None:
+    if not isinstance(headers, Headers) or body.__class__ is not bytes:
+        got = f"{type(headers).__name__} and {type(body).__name__}"
+        msg = f"headers must be Headers and a body must be bytes, not {got}"
         raise LocalProtocolError(msg)

@@ -16,7 +16,7 @@ __all__ = ["redirected", "same_origin", "target_url"]
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _WEB: Final = {"http": "http", "https": "https"}
 _WEBSOCKET: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
-# What stays as it is in a path and in a query: all that `is_url` lets through.
+# What stays as it is in a path and in a query: all that `is_url` lets through in both.
 _LEGAL: Final = "!#$%&'()*+,/:;=?@[]^`{|}~"
 
 
