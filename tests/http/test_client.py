@@ -72,6 +72,12 @@ def test_requests_are_written_whole(request_: Request, wire: bytes) -> None:
     assert machine.next_output() is None
 
 
+def test_what_is_asked_of_a_server_as_a_whole() -> None:
+    """RFC 9112, 3.2.4: there is no path."""
+    for url, target in (("http://a", b"*"), ("http://a/", b"/"), ("http://a?b", b"/?b")):
+        assert written(asking(Request("OPTIONS", url))).startswith(b"OPTIONS %b HTTP" % target)
+
+
 @given(requests())
 def test_h11_reads_what_is_written(request_: Request) -> None:
     """A peer finds the same method, target, headers and body."""
@@ -115,6 +121,7 @@ def test_h11_writes_what_is_read(response: Response, data: st.DataObject) -> Non
         (OK, b"hello"),
         (CHUNKED, b"abcde"),
         (b"HTTP/1.1 200\nContent-Length: 1\n\nx", b"x"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding:\r\n chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", b"x"),
         (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
         (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", b""),
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 \r\nLink: <x>\r\n\r\n" + OK, b"hello"),

@@ -79,6 +79,8 @@ def test_a_stream_that_is_cut_short() -> None:
         b"\x15\x03\x03",
         b"\r\n\r\n",
         b"HTTP/1.1 2000 OK\r\n\r\n",
+        b"HTTP/2.0 200 OK\r\n\r\n",
+        b"HTTP/0.9 200 OK\r\n\r\n",
         b"HTTP/1.1 600 OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nA: b\0\r\n\r\n",
@@ -187,7 +189,10 @@ def test_a_call_has_exactly_one_result(chunks: list[Chunk], stream: bool) -> Non
     "mistake",
     [
         Message(data=b"x"),
+        Call(1, None),  # type: ignore[arg-type]
         Call(1, Request("CONNECT", "http://a/", body=b"x")),
+        Call(1, Request("TRACE", "http://a/", body=b"x")),
+        Call(1, Request("POST", "http://a/", Headers({"Expect": "100-continue"}))),
         Call(1, Request("GET", "http://a/", Headers({"Host": "b"}))),
         Call(1, Request("GET", "http://a/", Headers({"Content-Length": "1"}))),
         Call(1, Request("GET", "http://a/", Headers({"Transfer-Encoding": "chunked"}), b"x")),

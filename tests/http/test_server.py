@@ -74,6 +74,11 @@ def test_h11_reads_the_same(drawn: tuple[bytes, Request]) -> None:
         (True, "GET /a?b=c", "x:8443", "https://x:8443/a?b=c"),
         (False, "GET //x/y", "[::1]:80", "http://[::1]:80//x/y"),
         (False, "GET http://y:81/a", "x", "http://y:81/a"),
+        (False, "GET HTTP://y", "x", "HTTP://y"),
+        (False, "GET http://y?a@b", "", "http://y?a@b"),
+        (True, "GET http://y/", "x", "http://y/"),
+        (True, "GET https://y/", "x", "https://y/"),
+        (False, "GET /?a\\b", "x", "http://x/?a\\b"),
         (False, "OPTIONS *", "x", "http://x"),
     ],
 )
@@ -83,6 +88,33 @@ def test_the_url_is_absolute(secure: bool, line: str, host: str, url: str) -> No
     (call,) = feed(ServerConnection(secure=secure), [wire]).events
     assert isinstance(call, Call)
     assert call.request.url == url
+
+
+def test_old_clients_may_leave_out_the_host() -> None:
+    """If the target says it (RFC 9112, 3.2.2); else nobody knows what is asked for."""
+    (call,) = feed(ServerConnection(), [b"GET http://y/a HTTP/1.0\r\n\r\n"]).events
+    assert isinstance(call, Call)
+    assert call.request.url == "http://y/a"
+
+
+@pytest.mark.parametrize("lines", [b"\r\n", b"\n", b"\n\r\n\n"])
+def test_blank_lines_before_a_request(lines: bytes) -> None:
+    """Some clients send one too many (RFC 9112, 2.2)."""
+    (call,) = check_chunking(ServerConnection, lines + GET, eof=False)
+    assert isinstance(call, Call)
+
+
+@pytest.mark.parametrize("start", [b"\r", b"\r\r\n", b"\n\r"])
+def test_a_lone_cr_before_a_request(start: bytes) -> None:
+    """It ends no line."""
+    (closed,) = check_chunking(ServerConnection, start + GET)
+    assert isinstance(closed, Closed)
+    assert isinstance(closed.error, RemoteProtocolError)
+
+
+def test_half_of_a_blank_line() -> None:
+    """Then the connection ended: nothing was asked."""
+    assert feed(ServerConnection(), [b"\r", EOF]).events == (Closed(),)
 
 
 def test_pipelined_requests_wait_for_their_turn() -> None:

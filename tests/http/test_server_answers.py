@@ -263,6 +263,11 @@ MISTAKES: list[tuple[bytes, list[Any], Any]] = [
     (GET, [Result(1, Response(200), more=True)], Result(1, OK)),
     (GET, [Result(1, Response(200), more=True)], Body(2, b"x")),
     (GET, [Result(1, Response(200), more=True), Body(1, EOF)], Body(1, b"x")),
+    *(
+        (request, [Result(1, Response(200), more=True)], Body(1, chunk))  # type: ignore[arg-type]
+        for request in (GET, OLD, HEAD)
+        for chunk in ("x", bytearray(b"x"), None, 1)
+    ),
 ]
 
 

@@ -24,7 +24,7 @@ from eventproto.http._call import Body, Call, Result, Unanswered
 from eventproto.http._h11 import Channel
 from eventproto.http._heads import request_head, response_from
 from eventproto.http._limits import Limits
-from eventproto.http._messages import Response
+from eventproto.http._messages import Request, Response
 
 __all__ = ["ClientConnection"]
 
@@ -100,7 +100,7 @@ class ClientConnection(Machine[Call | End, Chunk, Chunk]):
     @override
     def _on_send(self, command: Call | End) -> None:
         match command:
-            case Call():
+            case Call(request=Request()):
                 self._ask(command)
             case End():
                 msg = "this side ended the connection before the answer was complete"
@@ -167,7 +167,7 @@ class ClientConnection(Machine[Call | End, Chunk, Chunk]):
         if not b"HTTP/".startswith(bytes(self._channel.waiting[:5])):
             msg = "what does not begin with HTTP/ is no HTTP response"
             raise RemoteProtocolError(msg, code=400)
-        head = self._channel.head()
+        head = self._channel.head(self._call.request.method)
         if head is None:
             return self._come_up_short()
         if self._channel.h11.their_state is h11.SWITCHED_PROTOCOL:

@@ -26,6 +26,8 @@ HeadT = TypeVar("HeadT", h11.Response, h11.InformationalResponse)
 _HOST: Final = re.compile(
     r"(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::[0-9]*)?", re.ASCII
 ).fullmatch
+# A user may be there to hide which host it is (RFC 9110, 4.2.4).
+_ABSOLUTE: Final = re.compile(r"https?://[^/?@]*(?:[/?]|\Z)", re.IGNORECASE).match
 _LENGTH: Final = re.compile(r"[0-9]{1,20}").fullmatch
 _NO_BODY: Final = frozenset({101, 204, 205, 304})
 _WITH_CONTENT: Final = frozenset({"PATCH", "POST", "PUT"})
@@ -35,9 +37,7 @@ _LONGEST_QUOTE: Final = 100
 
 def request_from(head: h11.Request, scheme: str) -> Request:
     """The request that a head begins; raises RemoteProtocolError if it is none for a server."""
-    if not head.http_version.startswith(b"1."):
-        msg = f"HTTP/{head.http_version.decode()} where HTTP/1.1 is spoken"
-        raise RemoteProtocolError(msg, code=505)
+    _check_version(head)
     if head.method == b"CONNECT":
         msg = "CONNECT to a server that is no proxy"
         raise RemoteProtocolError(msg, code=501)
@@ -47,27 +47,40 @@ def request_from(head: h11.Request, scheme: str) -> Request:
     host, target = headers.get("Host", ""), head.target.decode()
     try:
         method = head.method.decode()
-        return Request(method, _target_uri(scheme, host, method, target), headers)
+        request = Request(method, _target_uri(scheme, host, method, target), headers)
     except LocalProtocolError as error:
         quoted = f"{host[:_LONGEST_QUOTE]!r} and {target[:_LONGEST_QUOTE]!r}"
         msg = f"no target URI comes of the host and the target {quoted} (RFC 9112, 3.3)"
         raise RemoteProtocolError(msg, code=400) from error
+    if request.secure and scheme == "http":  # RFC 9110, 7.4
+        msg = "an https URL is asked for over a connection without TLS"
+        raise RemoteProtocolError(msg, code=421)
+    return request
 
 
 def _target_uri(scheme: str, host: str, method: str, target: str) -> str:
-    if not _HOST(host) or "#" in target:
+    if "#" in target or not (_HOST(host) or host == ""):
         return ""
     if target.startswith("/"):
         return f"{scheme}://{host}{target}"
-    return f"{scheme}://{host}" if (method, target) == ("OPTIONS", "*") else target
+    if (method, target) == ("OPTIONS", "*"):
+        return f"{scheme}://{host}"
+    return target if _ABSOLUTE(target) else ""
 
 
 def response_from(head: h11.Response | h11.InformationalResponse) -> Response:
-    """The response that a head begins; raises RemoteProtocolError if its status is none."""
+    """The response that a head begins; raises RemoteProtocolError if it is none for a client."""
+    _check_version(head)
     try:
         return Response(head.status_code, _headers_from(head))
     except LocalProtocolError as error:
         raise RemoteProtocolError(str(error), code=400) from error
+
+
+def _check_version(head: h11.Request | h11.Response | h11.InformationalResponse) -> None:
+    if not head.http_version.startswith(b"1."):
+        msg = f"HTTP/{head.http_version.decode()} where HTTP/1.1 is spoken"
+        raise RemoteProtocolError(msg, code=505)
 
 
 def _headers_from(head: h11.Request | h11.Response | h11.InformationalResponse) -> Headers:
@@ -78,8 +91,11 @@ def _headers_from(head: h11.Request | h11.Response | h11.InformationalResponse) 
 def request_head(request: Request) -> h11.Request:
     """The head to send for a request; raises LocalProtocolError if its headers contradict it."""
     headers, length = request.headers, str(len(request.body))
-    if request.method == "CONNECT" and request.body:
-        msg = "what follows CONNECT goes through the tunnel; there is no body (RFC 9110, 9.3.6)"
+    if request.body and request.method in {"CONNECT", "TRACE"}:  # RFC 9110, 9.3.6 and 9.3.8
+        msg = f"a {request.method} request has no body"
+        raise LocalProtocolError(msg)
+    if "Expect" in headers and not request.body:
+        msg = "without a body there is nothing to wait for with Expect (RFC 9110, 10.1.1)"
         raise LocalProtocolError(msg)
     if (
         "Transfer-Encoding" in headers

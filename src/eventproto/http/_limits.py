@@ -15,11 +15,13 @@ class Limits:
     At most `head_size + body_size` bytes are held, besides what one `receive` brings.
 
     Attributes:
-        head_size: Bytes of start line and header fields (431). 32 KiB is twice what h11 allows
-            and half of what large cookies have been seen to need.
+        head_size: Bytes of start line and header fields (431; 414 if a request line alone has
+            more). 32 KiB is twice what h11 allows and half of what large cookies have been seen
+            to need.
         header_count: Number of header lines (431). 100, as Apache and Node.js.
         framing_size: Bytes of the line before each chunk of a chunked body, and of the trailers
-            behind the last one (431). 1 KiB, where a dozen bytes are usual.
+            behind the last one (431). 1 KiB, where a dozen bytes are usual. All lines of a body
+            may have 16 times as much, beyond 16 bytes each and two for each byte of data.
         body_size: Bytes of one whole body (413); streamed answers are not held, so not bounded.
             1 MiB, fifty times what the Standard Webhooks specification advises.
         request_time: Seconds from the first byte of a request to its last (408).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from dataclasses import replace
 from enum import Enum, auto
@@ -30,6 +31,7 @@ from eventproto.http._messages import Request, Response
 __all__ = ["ServerConnection"]
 
 _PATIENCE: Final = "patience"
+_BLANK: Final = re.compile(rb"(?:\r?\n)+").match
 
 
 class _Phase(Enum):
@@ -58,7 +60,8 @@ class ServerConnection(Machine[Result | Body | End, Chunk, Chunk]):
     A result of status 101 switches: from then on the wire is for another machine, which begins
     with what has `arrived`.
 
-    A request that breaks the protocol or a limit is answered with 400, 408, 413, 431, 501 or 505.
+    A request that breaks the protocol or a limit is answered with 400, 408, 413, 414, 421, 431,
+    501 or 505.
     `Closed` comes when the client has hung up, or when `linger_time` is over: closing at once
     could destroy the answer on its way (RFC 9112, 9.6).
 
@@ -139,9 +142,9 @@ class ServerConnection(Machine[Result | Body | End, Chunk, Chunk]):
 
     def _parse_start(self) -> bool:
         waiting = self._channel.waiting
-        while waiting and waiting[0] in b"\r\n":  # RFC 9112, 2.2
-            del waiting[0]
-        if not waiting:
+        if (blank := _BLANK(waiting)) is not None:  # RFC 9112, 2.2
+            del waiting[: blank.end()]
+        if not waiting or waiting == b"\r":
             if self._channel.ended:
                 self._close()
             return False
@@ -246,6 +249,9 @@ class ServerConnection(Machine[Result | Body | End, Chunk, Chunk]):
             raise LocalProtocolError(msg)
         if body.chunk is not EOF:
             chunk = body.chunk
+            if chunk.__class__ is not bytes:
+                msg = f"a piece of a body must be bytes, not {type(chunk).__name__}"
+                raise LocalProtocolError(msg)
             if chunk and self._method != "HEAD":  # an empty one would end a chunked body
                 self._outputs.append(
                     b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk
