@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import gzip
 import ssl
+import struct
 import zlib
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from socket import SO_LINGER, SOL_SOCKET
 from types import ModuleType
 
 import anyio
 import pytest
 import trustme
-from anyio.abc import SocketStream
+from anyio.abc import SocketAttribute, SocketStream
 
 from eventproto import HandshakeRejected, Message, PeerTimeout
 from eventproto.http import Unsent
@@ -113,6 +115,25 @@ async def test_a_post_whose_answer_breaks_off(runtime: ModuleType) -> None:
                 found.append(message.text)  # noqa: PERF401  # it raises
     assert found == ["a"]
     assert len(requests) == 1
+
+
+async def test_a_post_whose_connection_is_reset(runtime: ModuleType) -> None:
+    """That is not the end of an answer, though nothing says where its end would be."""
+
+    async def serve(stream: SocketStream) -> None:
+        await stream.receive()
+        await stream.send(HEAD + b"data: a\n\n")
+        await received.wait()
+        linger = struct.pack("ii", 1, 0)
+        stream.extra(SocketAttribute.raw_socket).setsockopt(SOL_SOCKET, SO_LINGER, linger)
+
+    received = anyio.Event()
+    async with peer(serve) as url:
+        events = runtime.connect_sse(url, method="POST")
+        assert (await anext(events)).text == "a"
+        received.set()
+        with pytest.raises(NotRepeated):
+            await anext(events)
 
 
 async def test_a_post_to_who_is_not_there_yet(runtime: ModuleType) -> None:

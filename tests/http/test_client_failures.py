@@ -72,6 +72,31 @@ def test_a_stream_that_is_cut_short() -> None:
     assert closed == Closed(last.error)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_connection_that_breaks_ends_no_answer(*, stream: bool) -> None:
+    """Not even one whose length nothing declares, which the end in order would end."""
+    connection = asking(stream=stream)
+    connection.receive(b"HTTP/1.1 200 OK\r\n\r\nabc", 0.0)
+    connection.broken = True
+    connection.receive(EOF, 0.0)
+    *_, last, closed = take(connection)
+    assert isinstance(closed, Closed)
+    assert isinstance(closed.error, ConnectionLost)
+    assert last == (Body("t", EOF, closed.error) if stream else Result("t", closed.error))
+
+
+def test_an_answer_that_was_complete_before_the_connection_broke() -> None:
+    """It stays so."""
+    connection = asking()
+    connection.receive(OK, 0.0)
+    connection.broken = True
+    connection.receive(EOF, 0.0)
+    [result, closed] = take(connection)
+    assert isinstance(result, Result)
+    assert not isinstance(result.outcome, Exception)
+    assert closed == Closed()
+
+
 @pytest.mark.parametrize(
     "data",
     [

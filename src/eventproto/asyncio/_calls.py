@@ -39,6 +39,11 @@ class _HttpConnection(StreamConnection[Call | End], HttpSession):
         return not (self._rest or self._transport.get_write_buffer_size())
 
     @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._http.broken = (exc or self._lost) is not None
+        super().connection_lost(exc)
+
+    @override
     async def send(self, command: Call | End) -> None:
         self.post(command)  # without waiting: the answer may come before the call was read
 

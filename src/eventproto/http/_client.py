@@ -62,10 +62,16 @@ class ClientConnection(Machine[Call | End, Chunk, Chunk]):
 
     Args:
         limits: How much, and how slowly, the server may send.
+
+    Attributes:
+        broken: Whether the connection has failed, so that the EOF which follows ends no answer in
+            order (RFC 9112, 8). Drivers say so; without it, the front of an answer whose length
+            nothing declares would be all of it.
     """
 
     def __init__(self, *, limits: Limits = Limits()) -> None:
         super().__init__()
+        self.broken = False
         self._limits = limits
         self._channel: Channel[h11.Response | h11.InformationalResponse] = Channel(
             h11.CLIENT, limits
@@ -183,7 +189,7 @@ class ClientConnection(Machine[Call | End, Chunk, Chunk]):
         return True
 
     def _parse_body(self) -> bool:
-        chunk = self._channel.body()
+        chunk = self._channel.body(broken=self.broken)
         if chunk is None:
             return self._come_up_short()
         if self._phase is _Phase.STREAMING:
@@ -205,9 +211,9 @@ class ClientConnection(Machine[Call | End, Chunk, Chunk]):
         self._enter(_Phase.WHOLE)  # patience begins anew with every piece
 
     def _come_up_short(self) -> bool:
-        """The answer goes on, unless the server has ended in the middle of it."""
+        """The answer goes on, unless the connection has ended in the middle of it."""
         if self._channel.ended:
-            msg = "the server ended the connection in the middle of an answer"
+            msg = "the connection ended in the middle of an answer"
             self._fail(ConnectionLost(msg))
         return False
 

@@ -79,13 +79,16 @@ class Channel(Generic[HeadT]):
             self._body = self._reader(event, asked)
         return event
 
-    def body(self) -> Chunk | None:
+    def body(self, *, broken: bool = False) -> Chunk | None:
         """Take the next piece of the body, EOF behind the last one, or None if it has not come.
 
         A response whose length nothing declares ends with the connection; any other body that
         the end of the connection cuts short is None for ever.
+
+        Args:
+            broken: Whether the connection does not end in order, and no body with it.
         """
-        return self._body.read(self.waiting, ended=self.ended)
+        return self._body.read(self.waiting, ended=self.ended and not broken)
 
     @property
     def arrived(self) -> list[Chunk]:

@@ -88,6 +88,7 @@ class _HttpConnection(HttpSession):
         try:
             chunk: Chunk = bytes(await self._stream.receive_some()) or EOF
         except BROKEN:
+            self.machine.broken = True
             chunk = EOF
         self.machine.receive(chunk, trio.current_time())
 
