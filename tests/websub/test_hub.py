@@ -107,7 +107,7 @@ def test_a_subscriber_that_never_answers_is_given_up(schedule: Steps, attempts: 
 
 def test_a_request_that_is_denied() -> None:
     """The subscriber is told why; unsubscribing is always admitted."""
-    # WebSub H8, H16, H17
+    # WebSub H6, H8, H16, H17
     hub = new_hub(admit=lambda request: "not you" if "reader" in request.callback else None)
     assert subscribe(hub).status == 202
     (denial,) = made(hub)
@@ -281,12 +281,13 @@ def test_the_latest_request_counts() -> None:
 
 def test_a_request_that_comes_twice_is_verified_once() -> None:
     """While the first one is being verified; another one replaces it, and its challenge."""
-    # WebSub H10, X5
+    # WebSub H10, H21, X5
     hub = new_hub()
     for secret in ("one", "one", "two"):
         assert subscribe(hub, secret=secret).status == 202
     old, new = made(hub)
     challenge = dict(old.request.query)["hub.challenge"]
+    assert challenge != dict(new.request.query)["hub.challenge"]
     respond(hub, old, Response(200, Headers(), challenge.encode()))
     assert events(hub) == []
 

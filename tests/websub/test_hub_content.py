@@ -93,16 +93,37 @@ def test_each_subscriber_is_served_for_itself() -> None:
     assert len(fetched(hub, NEWS, 7)) == 2
 
 
-def test_410_ends_the_subscription() -> None:
-    """And nothing else but the end of the lease does."""
-    # WebSub H29, C4
-    hub = with_subscriber(new_hub())
-    ping(hub)
-    ping(hub)
-    first, *_ = fetched(hub, NEWS)
-    respond(hub, first, Response(410))
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 400, 401, 404, 500, 503])
+def test_any_other_answer_to_a_delivery_is_a_failure(status: int) -> None:
+    """It is tried again where it was, not where the answer leads; the subscription stays."""
+    # WebSub H23, H27, H28, S37, C4
+    hub = with_subscriber(new_hub(schedule=Steps((5.0,))))
+    hub.send(Message.of_text("news", source=TOPIC), 0)
+    answer = Response(status, Headers({"Location": "https://other.example/"}))
+    for attempt, retry_in in enumerate((5.0, None)):
+        hub.handle_timeout(5.0 * attempt)
+        (delivery,) = made(hub)
+        assert delivery.request.url == CALLBACK
+        respond(hub, delivery, answer, 5.0 * attempt)
+        assert events(hub) == [DeliveryFailed(TOPIC, CALLBACK, answer, retry_in)]
+    hub.send(Message.of_text("more news", source=TOPIC), 6.0)
+    assert [each.request.url for each in made(hub)] == [CALLBACK]
 
-    assert SubscriptionEnded(TOPIC, CALLBACK, "gone") in events(hub)
+
+def test_410_ends_the_subscription() -> None:
+    """And what else is owed to it: no other answer does that."""
+    # WebSub H29, C4
+    hub = with_subscriber(with_subscriber(new_hub(schedule=Steps((5.0,)))), "https://two.example/")
+    for content in ("one", "two"):
+        hub.send(Message.of_text(content, source=TOPIC), 0)
+    deliveries = [each for each in made(hub) if each.request.url == CALLBACK]
+    respond(hub, deliveries[0], Response(500))
+    respond(hub, deliveries[1], Response(410))
+    assert events(hub)[-1] == SubscriptionEnded(TOPIC, CALLBACK, "gone")
+    hub.handle_timeout(5.0)
+    assert made(hub) == []
+    hub.send(Message.of_text("three", source=TOPIC), 6.0)
+    assert [each.request.url for each in made(hub)] == ["https://two.example/"]
 
 
 def test_many_pings_are_one_fetch_and_one_more() -> None:
@@ -256,3 +277,20 @@ def test_news_that_come_while_a_redirect_is_followed_are_fetched_afterwards() ->
     assert made(hub) == []
     respond(hub, fetch, NEWS)
     assert sorted(each.request.url for each in made(hub)) == sorted([CALLBACK, TOPIC])
+
+
+def test_a_topic_may_be_spelled_in_another_way() -> None:
+    """By its publisher, and by whoever unsubscribes; each hears it in its own spelling."""
+    # WebSub H13
+    encoded = TOPIC.replace("feed", "%66eed")
+    hub = new_hub()
+    call(hub, asked("subscribe", topic=encoded, callback=CALLBACK))
+    assert dict(confirm(hub).query)["hub.topic"] == encoded
+    ping(hub)
+    (delivery,) = fetched(hub, NEWS)
+    assert f'<{encoded}>; rel="self"' in delivery.request.headers["Link"]
+    respond(hub, delivery, Response(204))
+
+    call(hub, asked("unsubscribe", topic=TOPIC, callback=CALLBACK.replace("hook", "%68ook")))
+    confirm(hub)
+    assert events(hub)[-1] == SubscriptionEnded(encoded, CALLBACK, "unsubscribed")

@@ -60,6 +60,18 @@ def test_a_resource_that_has_moved_is_followed() -> None:
     assert form(asked.request.body)["hub.topic"] == "https://other.example/feed"
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("there", ["https://new.example/", "http://new.example/"])
+def test_each_redirect_of_a_resource_is_followed(status: int, there: str) -> None:
+    """From https to http, too: what is public is only read there."""
+    # WebSub S10
+    role = subscriber()
+    role.send(WANTED, 0.0)
+    respond(role, made(role)[0], redirect(status, there))
+    (second,) = made(role)
+    assert (second.request.method, second.request.url) == ("GET", there)
+
+
 @pytest.mark.parametrize("location", [None, "", "mailto:x", "http://["])
 def test_a_redirect_that_leads_nowhere_is_a_failure(location: str | None) -> None:
     """Its answer is in the error."""
@@ -137,7 +149,10 @@ def test_hubs_are_asked_one_after_the_other() -> None:
     ("answer", "kind", "text"),
     [
         (Response(400, body=b"bad \xff" + b"x" * 500), HandshakeRejected, "answered 400: bad "),
-        (redirect(302, OTHER), HandshakeRejected, "answered 302"),
+        *(
+            (redirect(status, OTHER), HandshakeRejected, f"answered {status}")
+            for status in (300, 301, 302, 303, 304)
+        ),
         (redirect(307, None), HandshakeRejected, "answered 307"),
         (redirect(307, "ftp://a.example/"), HandshakeRejected, "redirects to 'ftp://a.example/'"),
         (redirect(308, "http://a.example/"), HandshakeRejected, "is not secure"),
@@ -148,7 +163,7 @@ def test_the_last_hub_decides_why_a_subscription_fails(
     answer: Response | Exception, kind: type[Exception], text: str
 ) -> None:
     """What it says is quoted, for the developer, to some length."""
-    # WebSub S21
+    # WebSub S20, S21
     role, asked = pending()
     respond(role, asked, answer)
     error = failed(role)
