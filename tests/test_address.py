@@ -44,7 +44,8 @@ def test_public_addresses_are_permitted(address: str) -> None:
     ],
 )
 def test_addresses_that_are_not_public_are_refused(address: str) -> None:
-    """WebSub X2, webhooks P7: loopback, private and special addresses, however they are written."""
+    """Webhooks P7: loopback, private and special addresses, however they are written."""
+    # WebSub X2
     assert not PUBLIC_ONLY.permits(address)
     assert ANYWHERE.permits(address)
 

@@ -234,7 +234,8 @@ async def test_a_connection_that_does_not_come_about(runtime: ModuleType) -> Non
 
 
 async def test_private_addresses_are_refused_by_default(runtime: ModuleType) -> None:
-    """Roles call whom others name (WebSub X2), so nobody on this network unless allowed."""
+    """Roles call whom others name, so nobody on this network unless allowed."""
+    # WebSub X2
     called = False
 
     async def serve(stream: SocketStream) -> None:

@@ -19,15 +19,8 @@ from eventproto.websub import (
     SubscriptionEnded,
     verify_signature,
 )
-from tests.websub.hubs import (
-    NEWS,
-    SECRET,
-    fetched,
-    new_hub,
-    ping,
-    with_subscriber,
-)
-from tests.websub.roles import CALLBACK, HUB, TOPIC, events, made, respond
+from tests.websub.hubs import NEWS, SECRET, confirm, fetched, new_hub, ping, with_subscriber
+from tests.websub.roles import CALLBACK, HUB, TOPIC, asked, call, events, made, respond
 
 
 def test_content_is_fetched_and_delivered_signed() -> None:
