@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version as version_of
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,15 +31,13 @@ extensions = [
     "sphinx.ext.viewcode",
 ]
 
-# A reference page waits until its module is there.
+# What is public, and the page that describes it.
 pages = {
     page.stem: "eventproto" if page.stem == "eventproto" else f"eventproto.{page.stem}"
     for page in Path(__file__).parent.glob("reference/*.md")
     if page.stem != "index"
 }
-absent = [stem for stem, name in pages.items() if not getattr(find_spec(name), "origin", None)]
-exclude_patterns = ["_build", *(f"reference/{stem}.md" for stem in absent)]
-documented = sorted(name for stem, name in pages.items() if stem not in absent)
+exclude_patterns = ["_build"]
 
 # `name` in a docstring is a link where that name is documented, and code where it is not.
 default_role = "py:obj"
@@ -56,11 +52,6 @@ myst_heading_anchors = 3
 
 html_theme = "furo"
 html_title = "eventproto"
-
-# guide/, design/ and conformance/ fill over time; Sphinx gives this warning no type to suppress.
-logging.getLogger("sphinx.sphinx.directives.other").addFilter(
-    lambda record: getattr(record, "subtype", None) != "empty_glob"
-)
 
 
 def setup(app: Sphinx) -> None:
@@ -115,7 +106,7 @@ def link_to_public_name(
 def exported() -> list[tuple[str, str, object]]:
     """What is public: where, under which name, and the thing itself."""
     found: list[tuple[str, str, object]] = []
-    for public in documented:
+    for public in sorted(pages.values()):
         # A module that cannot be imported gets its warning where its page is built.
         with suppress(ImportError):
             module = import_module(public)
