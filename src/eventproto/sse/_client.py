@@ -58,8 +58,8 @@ class Client(CallMachine[End]):
     client come back; `LimitExceeded`; or the last one when `backoff` gives up.
 
     A request that is not idempotent, such as a POST, is made again only if there was no
-    connection to make it over. So the end of its stream is the end of the session; if it breaks
-    off, the error is `NotRepeated`.
+    connection to make it over. So the end of its stream is the end of the session; if no answer
+    comes, or it breaks off, the error is `NotRepeated`.
 
     Redirects are followed as in the Fetch standard, and not remembered: the next connection starts
     at `url` again. What `headers` say is not told to another origin.

@@ -22,8 +22,8 @@ class RejectionPolicy(Protocol):
             at: The Unix time.
 
         Returns:
-            How many seconds the client waits at least, besides what it would wait anyway; None
-            if the answer ends the session.
+            How many seconds the client waits at least, up to `Limits.retry`; what `backoff` says
+            comes on top. None if the answer ends the session.
         """
         ...
 
