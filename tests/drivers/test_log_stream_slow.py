@@ -19,7 +19,7 @@ from eventproto import Message, Overflow
 from eventproto.engine import MemoryEngine
 from eventproto.http import Request
 from eventproto.site import EventStream, LogStream, Site
-from eventproto.sse import Gap, Limits
+from eventproto.sse import Gap, Limits, ServerSentEvent
 from tests.drivers.log_streams import Store, gaps, ids, publish
 from tests.drivers.stream_client import Client, eventually, follow
 
@@ -96,6 +96,45 @@ async def test_a_slow_client_does_not_hold_up_the_others(runtime: ModuleType) ->
             await publish(log, 200)
             await quick.read_events(200)
         assert quick.ids == ids(1, 200)
+
+
+@pytest.mark.parametrize("limits", [Limits(output_count=4), Limits(output_size=100)])
+async def test_a_client_is_not_slow_because_much_comes_at_once(
+    runtime: ModuleType, limits: Limits
+) -> None:
+    """More than may wait is news to all, and then to one that was away for a moment."""
+    log = MemoryEngine().log
+    async with (
+        runtime.serve(Site({"/": LogStream(log, "a", limits=limits)})) as server,
+        follow(server.port) as client,
+        follow(server.port) as other,
+    ):
+        for each in (client, other):
+            await each.read_id()
+        await publish(log, *range(20))
+        for each in (client, other):
+            await each.read_events(20)
+            assert each.ids == ids(0, 19)
+        async with follow(server.port, last="id-7") as again:
+            await again.read_events(12)
+            assert again.ids == ids(8, 19)
+
+
+async def test_the_head_is_not_what_waits(runtime: ModuleType) -> None:
+    """Nor what the stream itself says: one event may wait, and each one has left at once."""
+
+    async def handler(session: Any, _: Request) -> None:
+        for number in range(3):
+            session.post(ServerSentEvent("x", id=f"id-{number}"))
+
+    stream = EventStream(handler, retry=7, limits=Limits(output_count=1))
+    async with (
+        runtime.serve(Site({"/": stream})) as server,
+        follow(server.port) as client,
+    ):
+        await client.read_to_end()
+        assert client.ended
+        assert client.ids == ids(0, 2)
 
 
 async def test_history_waits_for_a_slow_client(runtime: ModuleType) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any, Final, Protocol
 
@@ -108,15 +108,15 @@ class Follower:
         self._limits = limits
 
     def attach(self) -> bool:
-        """Have it hear what is new, if it is close enough to that; say whether it is."""
+        """Have it hear what is new, if it has all that is not; say whether it does."""
         if any(reader.channel.tail is None for reader in self.readers):
             return False
         subscriber = self._subscriber
-        if subscriber.behind() is not None or subscriber.missing() > _STEP:
+        if subscriber.behind() is not None or subscriber.missing():
             return False
-        events = subscriber.missed()
         place = subscriber.announce()
-        self._post(events if place is None else [*events, place])
+        if place is not None:
+            self._post([place])
         for index, reader in enumerate(self.readers):
             reader.followers[self] = index
         return True
@@ -157,22 +157,29 @@ class Follower:
         self._post(events)
 
     def _post(self, events: Sequence[Any]) -> None:
-        if events:
-            self._connection.post_all(self._form.commands(events))
+        """Send events: what the connection has no room for is under the policy for slow clients."""
+        self._connection.post_all(
+            command for piece in self._pieces(events) for command in self._form.commands(piece)
+        )
 
     async def _send(self, events: Sequence[Any]) -> None:
-        """Send events in pieces, each when the client has taken the one before."""
+        """Send events, each piece when the client has taken the one before."""
+        for piece in self._pieces(events):
+            await self._connection.send_all(self._form.commands(piece))
+
+    def _pieces(self, events: Sequence[Any]) -> Iterator[Sequence[Any]]:
+        """Events in pieces that may wait for a client, or one that is quick would be too slow."""
         most, size = self._limits.output_count, min(self._limits.output_size, _PIECE)
         piece: list[Any] = []
         left = size
         for event in events:
             if piece and (len(piece) >= most or len(event) > left):
-                await self._connection.send_all(self._form.commands(piece))
+                yield piece
                 piece, left = [], size
             piece.append(event)
             left -= len(event)
         if piece:
-            await self._connection.send_all(self._form.commands(piece))
+            yield piece
 
 
 class _Reader:

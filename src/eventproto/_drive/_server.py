@@ -84,6 +84,7 @@ class Server(ABC):
     async def _run_handler(self, opened: Opened, connection: StreamSession[Any]) -> None:
         endpoint, request = opened.endpoint, opened.request
         if isinstance(endpoint, EventStream):
+            connection.settle()  # or the head would be in the way, and what is sent wait for it
             connection.bound_silence(endpoint.limits.stall_time)
             handling = self._until_gone(connection, endpoint.handler(connection, request))
             if await self._guarded(request, connection, handling):
@@ -98,6 +99,7 @@ class Server(ABC):
             if isinstance(followed.endpoint, LogSocket):
                 await self._feed_socket(followed, followed.endpoint, connection, follower)
             else:
+                connection.settle()  # as above
                 connection.bound_silence(followed.endpoint.limits.stall_time)
                 await self._feed_stream(followed, connection, follower)
         finally:

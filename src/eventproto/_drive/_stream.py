@@ -157,9 +157,10 @@ class StreamSession(Session[CommandT]):
         """Drop the connection now; what was not written yet is lost."""
 
     def settle(self) -> None:
-        """Let go of a machine that has been replaced but for what it had still to say.
+        """Take what the machine has to say out of the way of what it will be told.
 
-        Else a connection that is idle from then on would keep it.
+        And let go of one that has been replaced but for that. Else a connection that is idle from
+        then on would keep it.
         """
         if not self._due:
             self._step()
