@@ -17,6 +17,7 @@ from eventproto import (
     ConnectionLost,
     End,
     HandshakeRejected,
+    LocalProtocolError,
     Message,
     RemoteProtocolError,
     Steps,
@@ -96,6 +97,40 @@ async def test_publish_raises_what_a_hub_says(runtime: ModuleType) -> None:
     assert raised.value.code == 404
     with pytest.raises(ConnectionLost):
         await runtime.publish("http://topic.test/", hubs=["http://127.0.0.1:1/"])
+
+
+async def test_publish_tells_every_hub(runtime: ModuleType) -> None:
+    """Also those behind one that fails; a URL that is none is refused before all."""
+    # WebSub P5
+    told: list[bytes] = []
+
+    async def take(stream: SocketStream) -> None:
+        told.append(await stream.receive())
+        await stream.send(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    async with peer(take) as url:
+        with pytest.raises(ConnectionLost):
+            await runtime.publish("http://topic.test/", hubs=["http://127.0.0.1:1/", url])
+        assert len(told) == 1
+        with pytest.raises(LocalProtocolError):
+            await runtime.publish("http://topic.test/", hubs=[url, "nowhere"])
+    assert len(told) == 1
+
+
+async def test_a_subscription_that_does_not_come_about_ends_the_loop(runtime: ModuleType) -> None:
+    """With why, instead of waiting for ever for what cannot come."""
+    # WebSub S11
+
+    async def serve(stream: SocketStream) -> None:
+        await stream.receive()
+        await stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async with peer(serve) as url:
+        callback = f"http://127.0.0.1:{(port := free_port())}/"
+        options = {"callback": callback, "port": port, "policy": ANYWHERE}
+        async with runtime.subscribe(url, **options) as subscription:
+            with pytest.raises(HandshakeRejected, match="names no hub"):
+                await anext(subscription)
 
 
 async def test_send_webhook_tries_again(runtime: ModuleType) -> None:

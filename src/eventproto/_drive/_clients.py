@@ -12,6 +12,7 @@ from eventproto import (
     CallMachine,
     Chunk,
     ConnectionLost,
+    EventprotoError,
     Machine,
     Message,
     RemoteProtocolError,
@@ -39,6 +40,7 @@ from eventproto.cloudevents import WEBSOCKET_SUBPROTOCOL
 from eventproto.http import Headers, Limits, Response
 from eventproto.proxy import Proxy
 from eventproto.site import Site
+from eventproto.websub._follower import Follower
 
 __all__ = ["Clients"]
 
@@ -305,6 +307,8 @@ class Clients:
     ) -> None:
         """Tell WebSub hubs that a topic has news; they fetch it and tell its subscribers.
 
+        Every hub is told, also if one of them fails.
+
         Args:
             topic: The topic's URL, the one that it calls itself (`rel=self`).
             hubs: Those that the topic advertises.
@@ -313,7 +317,8 @@ class Clients:
             proxy: What to go through, as for `connect`.
 
         Raises:
-            EventprotoError: A hub does not want to know, or cannot be reached.
+            EventprotoError: A hub does not want to know, or cannot be reached; of several, what
+                came of the first one.
         """
         pool = self._pool(tls=tls, policy=policy, proxy=proxy)
         try:
@@ -338,7 +343,8 @@ class Clients:
         """Follow a resource over WebSub, for the time of the block.
 
         Iterate over it for the messages that hubs deliver. Each is accepted when the next one is
-        asked for.
+        asked for. The loop ends with the error if the subscription does not come about, or ends
+        because it is denied or cannot be renewed.
 
         Args:
             url: The resource; its hubs and topic are found from there.
@@ -352,7 +358,7 @@ class Clients:
             lease_seconds: What to ask the hub for.
             options: Those of `websub.Subscriber`.
         """
-        subscriber = websub.Subscriber(callback, **options)
+        subscriber = Follower(callback, **options)
         site = Site({"/": subscriber})
         async with self.serve(
             site, host=host, port=port, tls=tls, policy=policy, proxy=proxy
@@ -379,9 +385,16 @@ async def _delivered(role: Role[Any], message: Message) -> webhook.Delivered:
 
 
 async def _ping(pool: Pool, hubs: Iterable[str], topic: str) -> None:
-    """Tell hubs that a topic has news."""
-    for hub in hubs:
-        _raise_unless_ok(await pool.request(websub.publish_request(hub, topic)))
+    """Tell hubs that a topic has news; raise what went wrong first when all were told."""
+    requests = [websub.publish_request(hub, topic) for hub in hubs]
+    failures: list[EventprotoError] = []
+    for request in requests:
+        try:
+            _raise_unless_ok(await pool.request(request))
+        except EventprotoError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 def _raise_unless_ok(outcome: Response | Exception) -> None:
