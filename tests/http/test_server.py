@@ -104,6 +104,15 @@ def test_blank_lines_before_a_request(lines: bytes) -> None:
     assert isinstance(call, Call)
 
 
+@pytest.mark.parametrize("head", [GET.replace(b"\r\n", b"\n"), GET])
+def test_lines_end_in_one_way(head: bytes) -> None:
+    """LF may end them (RFC 9112, 2.2), but not one here and there: a proxy may not have seen it."""
+    (call,) = check_chunking(ServerConnection, head, eof=False)
+    assert isinstance(call, Call)
+    mixed = head.replace(b"\n", b"\nX: y\n" if b"\r" in head else b"\r\nX: y\n", 1)
+    check_refusal([mixed], 400)
+
+
 @pytest.mark.parametrize("start", [b"\r", b"\r\r\n", b"\n\r"])
 def test_a_lone_cr_before_a_request(start: bytes) -> None:
     """It ends no line."""
