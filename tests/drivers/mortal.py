@@ -84,12 +84,11 @@ class MortalServer:
                 self._listener = socket.create_server(("127.0.0.1", self.port))
 
     def _cut(self, connection: socket.socket) -> None:
-        with suppress(OSError):
+        with connection, suppress(OSError):  # the client may have left
             if self._chance.random() < 0.5:
                 reset(connection)
             else:
                 connection.shutdown(socket.SHUT_RDWR)
-                connection.close()
 
     def _accept(self, listener: socket.socket) -> None:
         with suppress(OSError):
