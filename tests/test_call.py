@@ -14,6 +14,7 @@ from eventproto import (
     ConnectionLost,
     End,
     Event,
+    LocalProtocolError,
     RemoteProtocolError,
     Steps,
 )
@@ -53,7 +54,15 @@ class Role(CallMachine[Any]):
         self._events.append(Heard(about, error or chunk))
 
 
-class NeverStreams(Role):
+class NobodyCalls(Role):
+    """Only calls others."""
+
+    @override
+    def _on_call(self, call: Call) -> None:
+        super(Role, self)._on_call(call)
+
+
+class NeverReads(Role):
     """Has no use for pieces."""
 
     @override
@@ -129,14 +138,50 @@ def test_a_result_that_nobody_waits_for_is_no_error(late: Exchange) -> None:
     assert list(iter(role.next_event, None)) == [Heard("a", Response(200))]
 
 
-def test_pieces_that_a_role_did_not_ask_for_are_a_bug() -> None:
-    """Of this library, not of a peer."""
-    role = NeverStreams()
-    role.send(("a", False), 0)
+def test_pieces_come_only_where_they_were_asked_for() -> None:
+    """Behind a head, and once; anything else is the carrier's mistake, and changes nothing."""
+    role = Role()
+    role.send(("whole", False), 0)
+    role.send(("stream", True), 0)
+    whole, stream = (each.token for each in outputs(role))
+    head = Response(200)
+    early: list[Exchange] = [Result(whole, head, more=True), Body(whole, b"x"), Body(stream, EOF)]
+    for each in early:
+        with pytest.raises(LocalProtocolError, match="is owed a result"):
+            role.receive(each, 0)
+    role.receive(Result(stream, head, more=True), 0)
+    for again in (Result(stream, head, more=True), Result(stream, head)):
+        with pytest.raises(LocalProtocolError, match="is owed the rest of its body"):
+            role.receive(again, 0)
+    role.receive(Body(stream, EOF), 0)
+    role.receive(Result(whole, head), 0)
+    heard = [Heard("stream", head), Heard("stream", EOF), Heard("whole", head)]
+    assert list(iter(role.next_event, None)) == heard
+
+
+def test_a_role_that_streams_says_what_it_does_with_the_pieces() -> None:
+    """Not to is a bug of the role."""
+    role = NeverReads()
+    role.send(("a", True), 0)
     (call,) = outputs(role)
     role.receive(Result(call.token, Response(200), more=True), 0)
     with pytest.raises(AssertionError):
         role.receive(Body(call.token, b"x"), 0)
+
+
+def test_a_role_that_takes_no_calls_says_so() -> None:
+    """Rather than leave its caller waiting."""
+    machine = NobodyCalls()
+    machine.receive(Call("a", REQUEST), 0)
+    (result,) = outputs(machine)
+    assert result == Result("a", Response.of_text(404, "nobody takes calls here"))
+
+
+@pytest.mark.parametrize("wrong", [b"bytes", EOF, None, Response(200)])
+def test_only_exchanges_come_on_a_wire_of_calls(wrong: Any) -> None:
+    """Anything else is for another machine."""
+    with pytest.raises(LocalProtocolError, match="receives Call or Result or Body, not"):
+        Role().receive(wrong, 0)
 
 
 def test_notes_are_bounded() -> None:

@@ -190,3 +190,14 @@ def test_a_violation_above_ends_what_is_below(data: bytes) -> None:
     assert machine.finished
     machine.receive(b"x", 0)
     assert take(machine) == []
+
+
+def test_after_the_end_nothing_is_left_to_take() -> None:
+    """Not even what the inner machine has reported in vain."""
+    machine = Outer(Inner(b"first"))
+    for data in (b"bad", b"more", b"and more"):
+        machine.receive(data, 0)
+    assert machine.backlog == 3
+    (closed,) = take(machine)
+    assert isinstance(closed, Closed)
+    assert machine.backlog == 0

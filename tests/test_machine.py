@@ -227,6 +227,44 @@ def test_an_orderly_end_comes_before_a_failure_that_nobody_has_seen() -> None:
     assert take(machine) == [Closed()]
 
 
+class Forgiving(Letters):
+    """Goes on after a shout."""
+
+    @override
+    def _on_failure(self, error: EventprotoError) -> None:
+        if isinstance(error, ConnectionLost):
+            super()._on_failure(error)
+        else:
+            del self.waiting[:1]
+            self._advance()
+
+
+def test_nothing_is_pending_once_there_is_no_event() -> None:
+    """Also if what follows from one failure is another one."""
+    machine = Forgiving()
+    machine.receive(b"a!!", 0)
+    machine.receive(EOF, 0)
+    letter, closed = take(machine)
+    assert letter == Letter(b"a")
+    assert isinstance(closed, Closed)
+    assert isinstance(closed.error, ConnectionLost)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["text", None, 0, [1], bytearray(b"a"), memoryview(b"a"), Letter(b"a")]
+)
+def test_a_wire_of_bytes_brings_bytes(wrong: Any) -> None:
+    """Immutable ones, that nobody changes while a machine holds them."""
+    machine = Letters()
+    with pytest.raises(
+        LocalProtocolError, match=f"receives bytes or EOF, not {type(wrong).__name__}"
+    ):
+        machine.receive(wrong, 0)
+    assert machine.deadline is None
+    machine.receive(b"a", 0)
+    assert take(machine) == [Letter(b"a")]
+
+
 # -- the clock's door ------------------------------------------------------------------------------
 
 

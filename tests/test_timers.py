@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -57,6 +59,33 @@ def test_stop_and_clear() -> None:
     assert "b" not in timers
 
 
+def test_infinity_never_comes() -> None:
+    """A driver need not know what an infinite deadline is."""
+    timers = Timers()
+    timers.set("never", math.inf)
+    assert timers.next is None
+    timers.set("sometime", 3)
+    assert timers.next == 3
+    assert [timers.pop_due(math.inf), timers.pop_due(math.inf)] == ["sometime", None]
+
+
+@pytest.mark.parametrize("now", [5.0, 1e300, 1_800_000_000_000_000_003])
+@pytest.mark.parametrize("wait", [0.0, 1e-9, -1.0, math.nan])
+def test_what_is_set_anew_while_it_is_due_waits_for_the_next_time(now: float, wait: float) -> None:
+    """Or a wait too short for the clock, as of a schedule of the application's, would never end."""
+    timers = Timers()
+    timers.set("a", 1)
+    timers.set("b", 2)
+    fired = []
+    while (name := timers.pop_due(now)) is not None:
+        fired.append(name)
+        timers.set(name, now + wait)
+        assert len(fired) < 3
+    assert fired == ["a", "b"]
+    assert timers.next is not None
+    assert timers.next > now
+
+
 @given(st.lists(times, min_size=100, max_size=300))
 def test_memory_is_bounded_by_the_names(moves: list[float]) -> None:
     """However often they are set and stopped."""
@@ -76,11 +105,12 @@ class TimersAndADictionary(RuleBasedStateMachine):
     def start(self) -> None:
         self.timers = Timers()
         self.oracle: dict[Any, float] = {}
+        self.passed = -math.inf
 
     @rule(name=names, when=times)
     def set(self, name: Any, when: float) -> None:
         self.timers.set(name, when)
-        self.oracle[name] = when
+        self.oracle[name] = max(when, math.nextafter(self.passed, math.inf))
 
     @rule(name=names)
     def stop(self, name: Any) -> None:
@@ -94,6 +124,7 @@ class TimersAndADictionary(RuleBasedStateMachine):
 
     @rule(now=times)
     def pop_due(self, now: float) -> None:
+        self.passed = max(self.passed, now)
         expected = min(self.oracle.values(), default=None)
         if expected is None or expected > now:
             assert self.timers.pop_due(now) is None

@@ -10,11 +10,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Hashable
+from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from typing_extensions import override
 
-from eventproto._errors import RemoteProtocolError
+from eventproto._errors import LocalProtocolError, RemoteProtocolError
 from eventproto._event import Event
 from eventproto._machine import DEFAULT_BACKLOG, EOF, Chunk, Machine
 from eventproto._retry import Entropy, Schedule
@@ -39,11 +40,14 @@ class CallMachine(Machine[CommandT, Exchange, Exchange]):
             stores. Carriers keep it current, so that a suspended computer does not drift.
     """
 
+    _wire = (Call, Result, Body)
+
     def __init__(self, *, max_backlog: int = DEFAULT_BACKLOG) -> None:
         super().__init__(max_backlog=max_backlog)
         self.clock_offset = 0.0
         self._calls_made = 0
-        self._pending: dict[Hashable, Any] = {}
+        # By token: what a call is about, and what is to come of it.
+        self._pending: dict[Hashable, tuple[Any, _Owed]] = {}
 
     @property
     def _at(self) -> float:
@@ -53,7 +57,7 @@ class CallMachine(Machine[CommandT, Exchange, Exchange]):
     def _call(self, request: Request, about: object, *, stream: bool = False) -> Hashable:
         """Make a call; `about` comes back with its result."""
         self._calls_made += 1
-        self._pending[self._calls_made] = about
+        self._pending[self._calls_made] = about, _Owed.ANY if stream else _Owed.WHOLE
         self._outputs.append(Call(self._calls_made, request, stream))
         return self._calls_made
 
@@ -75,16 +79,26 @@ class CallMachine(Machine[CommandT, Exchange, Exchange]):
         if isinstance(data, Call):
             self._on_call(data)
         elif data.token in self._pending:  # a result nobody waits for any more is no error
-            last = data.chunk is EOF if isinstance(data, Body) else not data.more
-            about = self._pending.pop(data.token) if last else self._pending[data.token]
-            if isinstance(data, Result):
-                self._on_result(about, data.outcome)
-            else:
-                self._on_body(about, data.chunk, data.error)
+            self._on_pending(data)
 
-    @abstractmethod
+    def _on_pending(self, data: Result | Body) -> None:
+        about, owed = self._pending[data.token]
+        goes_on = data.chunk is not EOF if isinstance(data, Body) else data.more
+        if isinstance(data, Body) is not (owed is _Owed.BODY) or (goes_on and owed is _Owed.WHOLE):
+            msg = f"call {data.token!r} is owed {owed.value}, got {data!r}"
+            raise LocalProtocolError(msg)
+        if goes_on:
+            self._pending[data.token] = about, _Owed.BODY
+        else:
+            del self._pending[data.token]
+        if isinstance(data, Result):
+            self._on_result(about, data.outcome)
+        else:
+            self._on_body(about, data.chunk, data.error)
+
     def _on_call(self, call: Call) -> None:
-        """Somebody calls this role: answer with `_answer`, now or later."""
+        """Somebody calls this role: answer with `_answer`, now or later; 404 unless overridden."""
+        self._answer(call.token, Response.of_text(404, "nobody takes calls here"))
 
     @abstractmethod
     def _on_result(self, about: Any, outcome: Response | Exception) -> None:  # noqa: ANN401
@@ -199,6 +213,12 @@ class RetryingMachine(CallMachine[CommandT], Generic[CommandT, TaskT]):
         attempt = self._attempts.pop(name)
         self._count[type(attempt.task)] -= 1
         return attempt
+
+
+class _Owed(Enum):
+    WHOLE = "a result that is whole"
+    ANY = "a result"
+    BODY = "the rest of its body"
 
 
 def refusal(error: RemoteProtocolError, *, allow: str) -> Response:

@@ -97,6 +97,8 @@ class Layered(Machine[CommandT, Chunk, Chunk]):
     @property
     @override
     def backlog(self) -> int:
+        if self._closed is not None:  # what the inner machine still has, nobody will ever take
+            return len(self._events)
         return len(self._events) + self._inner.backlog
 
     @property

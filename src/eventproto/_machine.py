@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Hashable
 from enum import Enum
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar
 
 from eventproto._errors import ClosedError, EventprotoError, LocalProtocolError, RemoteProtocolError
 from eventproto._event import Closed, Event
@@ -68,6 +68,9 @@ class Machine(ABC, Generic[CommandT, InT, OutT]):
             bytes until events are taken.
     """
 
+    _wire: ClassVar[tuple[type, ...]] = (bytes, _Eof)
+    """What the wire brings."""
+
     def __init__(self, *, max_backlog: int = DEFAULT_BACKLOG) -> None:
         if max_backlog < 1:
             msg = f"max_backlog must be at least 1, got {max_backlog}"
@@ -98,7 +101,15 @@ class Machine(ABC, Generic[CommandT, InT, OutT]):
         self._on_send(command)
 
     def receive(self, data: InT, now: float) -> None:
-        """Take what the wire brought. Never raises for it; after the end it is ignored."""
+        """Take what the wire brought. Never raises for it; after the end it is ignored.
+
+        Raises:
+            LocalProtocolError: No wire of this kind brings that; the machine has not changed.
+        """
+        if not isinstance(data, self._wire):
+            kinds = " or ".join(_kind(each) for each in self._wire)
+            msg = f"{type(self).__name__} receives {kinds}, not {type(data).__name__}"
+            raise LocalProtocolError(msg)
         if self._closed is not None or (self._failure is not None and not _is_end(data)):
             return  # EOF still counts: who has last words to say may wait for it behind them
         self._tick(now)
@@ -124,7 +135,7 @@ class Machine(ABC, Generic[CommandT, InT, OutT]):
             return events.popleft()
         if self._paused:
             self._advance()
-        if self._failure is not None and not events:
+        while self._failure is not None and not events:
             # Only now: the application has had its chance to answer all that came before.
             failure, self._failure = self._failure, None
             self._on_failure(failure)
@@ -219,6 +230,10 @@ class Machine(ABC, Generic[CommandT, InT, OutT]):
                     return
         except RemoteProtocolError as error:
             self._fail(error)
+
+
+def _kind(wire: type) -> str:
+    return "EOF" if wire is _Eof else wire.__name__
 
 
 def _is_end(data: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from heapq import heappop, heappush
 from itertools import count
@@ -15,23 +16,29 @@ class Timers:
     A deadline that moves later costs one dictionary store: its old heap entry stays where it is
     and is corrected when it comes up. So a keepalive that is pushed back by every message is free.
 
+    What is set to infinity never fires. What is set to a time that has passed fires next, but not
+    at the same time again: whoever takes all that is due comes to an end, whatever they set.
+
     Attributes:
         moved: Whether a deadline was set or stopped since `next` was asked for.
         known: What it was then.
     """
 
-    __slots__ = ("_due", "_heap", "_ticket", "known", "moved")
+    __slots__ = ("_due", "_heap", "_passed", "_ticket", "known", "moved")
 
     def __init__(self) -> None:
         self._due: dict[Hashable, float] = {}
         # (when the entry comes up, a tie-breaker so that names need no order, name)
         self._heap: list[tuple[float, int, Hashable]] = []
+        self._passed = -math.inf  # up to when something was looked for that is due
         self._ticket = count()
         self.known: float | None = None
         self.moved = False
 
     def set(self, name: Hashable, when: float) -> None:
         """Have `name` fire at `when`, instead of at whatever time it was set to before."""
+        if not when > self._passed:  # a schedule may even say that it is not a number
+            when = math.nextafter(self._passed, math.inf)
         before = self._due.get(name)
         self._due[name] = when
         if before is None or when < before:
@@ -64,7 +71,7 @@ class Timers:
             when, _, name = heap[0]
             due = self._due.get(name)
             if due == when:
-                return when
+                return when if when < math.inf else None
             heappop(heap)
             if due is not None and due > when:
                 heappush(heap, (due, next(self._ticket), name))
@@ -72,6 +79,7 @@ class Timers:
 
     def pop_due(self, now: float) -> Hashable | None:
         """Take the earliest name whose deadline is not after `now`, or None."""
+        self._passed = max(self._passed, now)
         when = self.next
         if when is None or when > now:
             return None

@@ -197,6 +197,21 @@ def test_a_server_that_hangs_up_or_is_slow() -> None:
     assert isinstance(closed.error, PeerTimeout)
 
 
+def test_an_application_that_is_slow_to_look_is_no_slow_server() -> None:
+    """What has come in time is reported, however late anybody asks."""
+    machine = client()
+    machine.receive(ANSWER, 1)
+    machine.handle_timeout(10)
+    assert isinstance(machine.next_event(), Opened)
+    machine.send("hello", 10)
+    refused = client()
+    refused.receive(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 1)
+    refused.handle_timeout(10)
+    closed = refused.next_event()
+    assert isinstance(closed, Closed)
+    assert isinstance(closed.error, HandshakeRejected)
+
+
 def test_a_client_that_says_nothing() -> None:
     """Has asked for nothing, so nothing went wrong."""
     machine = server()

@@ -6,6 +6,7 @@ Nothing here touches a socket or waits: time passes as fast as the machines can 
 
 from eventproto.testing._engine import check_engine
 from eventproto.testing._engine_factory import EngineFactory
+from eventproto.testing._laws import check_machine
 from eventproto.testing._network import CallNetwork, Fate
 from eventproto.testing._transcript import Transcript, check_chunking, comparable, feed
 from eventproto.testing._wire import Wire
@@ -18,6 +19,7 @@ __all__ = [
     "Wire",
     "check_chunking",
     "check_engine",
+    "check_machine",
     "comparable",
     "feed",
 ]

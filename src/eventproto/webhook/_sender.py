@@ -13,7 +13,7 @@ from eventproto._errors import ClosedError, LocalProtocolError
 from eventproto._event import Message
 from eventproto._machine import End
 from eventproto._retry import Entropy, Schedule, Steps
-from eventproto.http import Call, Request, Response
+from eventproto.http import Request, Response
 from eventproto.webhook._events import Delivered, Delivery, DeliveryFailed
 from eventproto.webhook._limits import Limits
 from eventproto.webhook.schemes import Scheme
@@ -119,10 +119,6 @@ class Sender(RetryingMachine[_Command, Message]):
         self, attempt: Attempt[Message], failure: Response | Exception, retry_in: float | None
     ) -> None:
         self._events.append(DeliveryFailed(_delivery(attempt), failure, retry_in))
-
-    @override
-    def _on_call(self, call: Call) -> None:
-        self._answer(call.token, Response.of_text(404, "nobody takes calls here"))
 
 
 def _delivery(attempt: Attempt[Message]) -> Delivery:

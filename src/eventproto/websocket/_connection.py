@@ -223,7 +223,12 @@ class Connection(Closing[Sendable | Encoded | End]):
 
     @override
     def receive(self, data: Chunk, now: float) -> None:
-        if data is EOF or self._events or self._state is not _OPEN or self._failure is not None:
+        if (
+            type(data) is not bytes
+            or self._events
+            or self._state is not _OPEN
+            or self._failure is not None
+        ):
             super().receive(data, now)
             return
         # The same without its hooks, where nothing is special: a fifth of the price of a message.

@@ -98,6 +98,8 @@ class ClientConnection(_Opening):
 
     @override
     def _on_timeout(self, timer: Hashable) -> None:
+        if self._inner.backlog:
+            return  # the server has answered in time; the application is the slow one
         self._give_up(PeerTimeout(f"no WebSocket was open after {self._open_time} seconds"))
 
     @override
