@@ -27,12 +27,19 @@ def test_an_answer_names_the_token() -> None:
     assert Refuse("a") == Refuse("a", 503, "")
 
 
-@pytest.mark.parametrize("status", [200, 302, 399, 600])
-def test_a_refusal_has_a_status_of_failure(status: int) -> None:
+@pytest.mark.parametrize("status", [200, 302, 399, 600, 404.5, "404", None])
+def test_a_refusal_has_a_status_of_failure(status: Any) -> None:
     """A redirect is none: neither hubs nor webhook senders follow them."""
     # WebSub S37
     with pytest.raises(LocalProtocolError, match="from 400 to 599"):
         Refuse("a", status)
+
+
+@pytest.mark.parametrize("reason", ["\ud800", None, b"x"])
+def test_a_reason_is_text(reason: Any) -> None:
+    """Said when it is given, not by the machine that would have to write it."""
+    with pytest.raises(LocalProtocolError, match="text"):
+        Refuse("a", 503, reason)
 
 
 class Clerk(AnsweringMachine[Any]):

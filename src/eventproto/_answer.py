@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from eventproto._call import CallMachine
 from eventproto._errors import ClosedError, LocalProtocolError
-from eventproto._event import Event
+from eventproto._event import Event, Message
 from eventproto._machine import End
 from eventproto._value import value
 from eventproto.http import Call, Response
@@ -18,6 +18,7 @@ __all__ = ["LATER", "Accept", "AnsweringMachine", "Refuse"]
 
 CommandT = TypeVar("CommandT")
 
+_FAILURES: Final = range(400, 600)
 LATER: Final = Response.of_text(503, "try again later")
 """What a caller is told when the application does not answer, or cannot be asked."""
 
@@ -44,7 +45,7 @@ class Refuse:
         reason: Plain text for the people at the other end; not for their programs.
 
     Raises:
-        LocalProtocolError: The status is not one of failure.
+        LocalProtocolError: The status is not one of failure, or the reason is no text.
     """
 
     token: Hashable
@@ -52,9 +53,10 @@ class Refuse:
     reason: str = ""
 
     def __post_init__(self) -> None:
-        if not 400 <= self.status <= 599:
+        if self.status not in _FAILURES:
             msg = f"a refusal has a status from 400 to 599, got {self.status!r}"
             raise LocalProtocolError(msg)
+        Message.of_text(self.reason)  # or the answer could not be written
 
 
 class AnsweringMachine(CallMachine[CommandT]):

@@ -14,7 +14,7 @@ import pytest
 import standardwebhooks
 from anyio.abc import SocketStream
 
-from eventproto import Accept, Message, Refuse
+from eventproto import Accept, ConnectionLost, Message, Refuse, RemoteProtocolError, Steps
 from eventproto._address import AddressPolicy
 from eventproto.site import Site
 from eventproto.webhook import Received, Receiver, Rejected, StandardWebhooks
@@ -98,7 +98,6 @@ async def test_standardwebhooks_verifies_what_we_send(runtime: ModuleType) -> No
 
 async def test_a_refused_delivery_raises_in_the_end(runtime: ModuleType) -> None:
     """410 is final at once: nobody waits for the rest of the schedule."""
-    from eventproto import RemoteProtocolError
 
     async def serve(stream: SocketStream) -> None:
         await stream.receive()
@@ -111,3 +110,20 @@ async def test_a_refused_delivery_raises_in_the_end(runtime: ModuleType) -> None
             )
 
     assert raised.value.code == 410
+
+
+async def test_an_endpoint_within_is_not_posted_to(runtime: ModuleType) -> None:
+    """Unless that is allowed: whoever names an endpoint must not reach what only this side can."""
+    # Webhooks E9
+    connected: list[SocketStream] = []
+
+    async def serve(stream: SocketStream) -> None:
+        connected.append(stream)
+
+    async with peer(serve) as url:
+        with pytest.raises(ConnectionLost, match="permit"):
+            await runtime.send_webhook(
+                url, Message.of_text("x", id="1"), StandardWebhooks(SECRET), schedule=Steps(())
+            )
+
+    assert connected == []

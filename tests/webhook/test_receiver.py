@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from eventproto import (
     RemoteProtocolError,
 )
 from eventproto.http import Call, Headers, Request, Response, Result
-from eventproto.strategies._webhook import SignedDelivery, refused_deliveries, signed_deliveries
+from eventproto.strategies import SignedDelivery, refused_deliveries, signed_deliveries
 from eventproto.webhook import (
     Accept,
     Limits,
@@ -54,6 +55,7 @@ def answers(machine: Receiver) -> dict[object, Response]:
 
 def test_a_good_one_is_reported_and_waits() -> None:
     """Nothing is answered before the application has spoken."""
+    # Webhooks D3
     machine = receiver()
     machine.receive(Call("a", posted()), 1)
     event = machine.next_event()
@@ -97,6 +99,7 @@ def test_answers_may_come_in_any_order() -> None:
 
 def test_the_wall_clock_is_the_carriers() -> None:
     """Timestamps are compared with `now` plus the offset to Unix time."""
+    # Webhooks D2
     machine = receiver()
     machine.receive(Call("a", posted(at=1_700_000_300)), 600)
     machine.receive(Call("b", posted(at=1_700_000_300)), 601)
@@ -119,6 +122,7 @@ def test_everything_signed_is_reported(delivery: SignedDelivery) -> None:
 @given(refused_deliveries())
 def test_nothing_forged_is_a_message(refused: tuple[SignedDelivery, str]) -> None:
     """It is answered, and reported as what it is."""
+    # Webhooks D4
     delivery, kind = refused
     machine = Receiver(StandardWebhooks(delivery.secret))
     machine.receive(Call("a", delivery.request), delivery.at)
@@ -142,6 +146,7 @@ def test_only_post_is_taken() -> None:
 @pytest.mark.parametrize(("size", "status"), [(10, None), (11, 413)])
 def test_the_body_is_limited(size: int, status: int | None) -> None:
     """Before anything is computed over it."""
+    # Webhooks A4
     machine = receiver(body_size=10)
     machine.receive(Call("a", posted(Message(data=bytes(size), id="1"))), 0)
     assert getattr(answers(machine).get("a"), "status", None) == status
@@ -174,6 +179,7 @@ def test_the_number_of_events_is_limited() -> None:
 
 def test_an_application_that_does_not_answer_in_time_is_answered_for() -> None:
     """The sender tries again, and the application learns that it was too late."""
+    # Webhooks D5, E7
     machine = receiver(answer_time=5)
     machine.receive(Call("a", posted()), 1)
     assert machine.deadline == 6
@@ -230,3 +236,56 @@ def test_no_header_at_all_is_answered() -> None:
     machine = receiver()
     machine.receive(Call("a", Request("POST", "https://hooks.example/in", Headers(), b"")), 0)
     assert answers(machine)["a"].status == 400
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_every_caller_is_answered_once_and_nothing_is_taken_in_secret(seed: int) -> None:
+    """A 2xx is an `Accept` that did not raise, of an event that was reported; in any order."""
+    # Webhooks D5
+    chance = random.Random(seed)
+    machine = receiver(unanswered=4, answer_time=5)
+    now = 0.0
+    called: dict[int, bool] = {}  # by token, whether it is authentic
+    reported: list[object] = []
+    accepted: set[object] = set()
+    answered: dict[object, int] = {}
+
+    def look() -> None:
+        for token, response in answers(machine).items():
+            assert token not in answered
+            answered[token] = response.status
+
+    for step in range(500):
+        match chance.choice(["call", "call", "take", "accept", "refuse", "time", "late"]):
+            case "call":
+                called[step] = chance.random() < 0.7
+                arrived = posted(at=1_700_000_000 + now)
+                machine.receive(
+                    Call(step, arrived if called[step] else replace(arrived, body=b"")), now
+                )
+            case "take" if (event := machine.next_event()) is not None:
+                if isinstance(event, Received):
+                    assert called[event.token]  # type: ignore[index]  # it is one of ours
+                    assert event.token not in reported
+                    reported.append(event.token)
+            case "accept" | "refuse" as word if reported:
+                token = chance.choice(reported)
+                look()
+                try:
+                    machine.send(Accept(token) if word == "accept" else Refuse(token, 400), now)
+                except ClosedError:
+                    assert token in answered
+                else:
+                    assert token not in answered
+                    if word == "accept":
+                        accepted.add(token)
+            case "time":
+                now += chance.random() * 3
+            case "late":
+                machine.handle_timeout(now)
+        assert machine.backlog <= 4
+    machine.send(End(), now)
+    look()
+    assert answered.keys() == called.keys()
+    assert {token for token, status in answered.items() if status == 204} == accepted
+    assert {answered[token] for token, authentic in called.items() if not authentic} <= {401, 503}

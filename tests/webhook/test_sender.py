@@ -52,6 +52,7 @@ def fail(machine: Sender, outcome: Response | Exception, now: float) -> Delivery
 
 def test_a_message_is_posted_signed() -> None:
     """Natively: the data is the body, the content type the header."""
+    # Webhooks A1, B3, C1
     machine = sender()
     machine.send(MESSAGE, 7)
     call = next_call(machine)
@@ -71,6 +72,7 @@ def test_no_content_type_is_invented() -> None:
 @pytest.mark.parametrize("status", [200, 202, 204, 299])
 def test_success_is_any_2xx(status: int) -> None:
     """And the end of it."""
+    # Webhooks E1
     machine = sender()
     machine.send(MESSAGE, 0)
     machine.receive(Result(next_call(machine).token, Response(status)), 1)
@@ -86,7 +88,8 @@ def test_success_is_any_2xx(status: int) -> None:
     "outcome", [Response(301), Response(404), Response(429), Response(500), OSError("refused")]
 )
 def test_failure_is_anything_else(outcome: Response | Exception) -> None:
-    """A redirect too: it is not followed, the same URL is tried again."""  # P3
+    """A redirect too: it is not followed, the same URL is tried again."""
+    # Webhooks E1, E2, E4
     machine = sender()
     machine.send(MESSAGE, 0)
     event = fail(machine, outcome, 1)
@@ -97,7 +100,8 @@ def test_failure_is_anything_else(outcome: Response | Exception) -> None:
 
 
 def test_each_attempt_is_signed_anew_under_the_same_id() -> None:
-    """A retry that is hours late must still verify."""  # P1
+    """A retry that is hours late must still verify."""
+    # Webhooks C2, C3
     machine = sender()
     machine.send(MESSAGE, 0)
     fail(machine, Response(500), 1)
@@ -123,7 +127,8 @@ def test_after_the_last_step_it_is_given_up() -> None:
 
 
 def test_gone_is_for_good() -> None:
-    """410 stops the retries at once."""  # P3
+    """410 stops the retries at once."""
+    # Webhooks E3
     machine = sender()
     machine.send(MESSAGE, 0)
     assert fail(machine, Response(410), 1).final
@@ -132,6 +137,7 @@ def test_gone_is_for_good() -> None:
 
 def test_the_standard_schedule_spans_three_days() -> None:
     """Ten attempts, spread by chance."""
+    # Webhooks E6
     assert isinstance(STANDARD_SCHEDULE, Steps)
     assert len(STANDARD_SCHEDULE.delays) == 9
     assert sum(STANDARD_SCHEDULE.delays) == 75 * 3600 + 35 * 60 + 5

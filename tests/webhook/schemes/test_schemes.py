@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from eventproto import LocalProtocolError, Message
@@ -25,7 +27,10 @@ def test_an_unknown_name_is_refused() -> None:
         scheme("carrier-pigeon", secrets=SECRETS)
 
 
-def test_no_secret_is_refused() -> None:
-    """Whatever the scheme."""
-    with pytest.raises(LocalProtocolError, match="secret"):
-        scheme("standard-webhooks", secrets=[])
+@pytest.mark.parametrize(
+    ("secrets", "got"), [([], "none"), ((), "none"), ("", "none"), ("x", "one")]
+)
+def test_secrets_are_a_list_of_some(secrets: Any, got: str) -> None:
+    """Whatever the scheme; one string is not taken for a list of letters."""
+    with pytest.raises(LocalProtocolError, match=f"list of secrets, got {got}"):
+        scheme("standard-webhooks", secrets=secrets)

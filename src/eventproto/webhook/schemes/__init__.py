@@ -30,7 +30,7 @@ def scheme(name: str, *, secrets: Sequence[str], source: str | None = None) -> S
     if name not in _SCHEMES:
         msg = f"a scheme is one of {', '.join(sorted(_SCHEMES))}; got {name!r}"
         raise LocalProtocolError(msg)
-    if not secrets:
-        msg = f"the scheme {name!r} needs a secret, got none"
+    if isinstance(secrets, str) or not secrets:
+        msg = f"the scheme {name!r} needs a list of secrets, got {'one' if secrets else 'none'}"
         raise LocalProtocolError(msg)
     return _SCHEMES[name](*secrets, source=source)

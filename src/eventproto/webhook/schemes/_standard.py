@@ -18,7 +18,7 @@ from eventproto.webhook._limits import Limits
 __all__ = ["StandardWebhooks"]
 
 _PREFIX: Final = "whsec_"
-# "At least 24 bytes (192 bits)".
+# "Between 24 bytes (192 bits) and 64 bytes (512 bits)"; more are no worse, HMAC hashes them.
 _MIN_SECRET: Final = 24
 # Visible ASCII. A full stop would let one signature stand for two readings of `id.timestamp.body`.
 _ID: Final = re.compile(r"[!-\-/-~]+")
@@ -45,8 +45,8 @@ class StandardWebhooks:
         limits: `signatures` is the one that concerns a scheme.
 
     Raises:
-        LocalProtocolError: A secret is not base64 or too short, the tolerance is negative, or the
-            source is none that a `Message` can have.
+        LocalProtocolError: A secret is no string of base64 or too short, the tolerance is negative,
+            or the source is none that a `Message` can have.
     """
 
     def __init__(
@@ -141,7 +141,10 @@ class StandardWebhooks:
             raise VerificationError(msg, kind="future")
 
 
-def _key(secret: str) -> bytes:
+def _key(secret: object) -> bytes:
+    if not isinstance(secret, str):
+        msg = f"a secret is a string of base64, not {type(secret).__name__}"
+        raise LocalProtocolError(msg)
     text = secret.removeprefix(_PREFIX).rstrip("=")  # people copy secrets without the padding
     try:
         key = b64decode(text + "=" * (-len(text) % 4), validate=True)
