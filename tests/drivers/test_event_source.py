@@ -78,6 +78,32 @@ async def test_cancellation_drops_the_connection(runtime: ModuleType, sent: list
         await server.gone.wait()
 
 
+@pytest.mark.parametrize("every", [False, True])
+async def test_a_cancellation_that_is_kept_keeps_no_connection(
+    runtime: ModuleType, *, every: bool
+) -> None:
+    """Though its traceback has the frames of who has waited: as the task keeps it, on asyncio."""
+    server = Server(HEAD + b"data: a\n\n")
+    kept: list[BaseException] = []
+
+    async def follow(url: str) -> None:
+        try:
+            async for _ in runtime.connect_sse(url).events() if every else runtime.connect_sse(url):
+                pass
+        except BaseException as error:
+            kept.append(error)
+            raise
+
+    async with peer(server) as url:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(follow, url)
+            await server.asked.wait()
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+        assert kept
+        await server.gone.wait()
+
+
 async def test_cancelled_waiting_loses_nothing(runtime: ModuleType) -> None:
     """Whoever waits for a while only, and asks again, misses no event and repeats no request."""
     stream = [b"id: %d\nda" % number + b"ta: %d\n\n" % number for number in range(100)]

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from traceback import clear_frames
 from typing import Final, Self, TypeVar
 
 from typing_extensions import override
@@ -79,7 +80,14 @@ class EventSource(Session[End]):
 
     @override
     async def __anext__(self) -> Message:
-        message = await super().__anext__()
+        try:
+            message = await super().__anext__()
+        except BaseException as error:
+            # A cancelled task keeps its frames; they must not keep a connection that nobody else
+            # holds any more.
+            clear_frames(error.__traceback__)
+            del self
+            raise
         return replace(message, source=self._found_at)
 
     @override

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Hashable
 from contextlib import suppress
+from traceback import clear_frames
 from typing import Any, Generic, Self, TypeVar, cast
 
 from typing_extensions import override
@@ -97,7 +98,12 @@ class _Events(AsyncIterator[Event]):
 
     @override
     async def __anext__(self) -> Event:
-        event = await self._session.next_event()
+        try:
+            event = await self._session.next_event()
+        except BaseException as error:
+            clear_frames(error.__traceback__)  # as `EventSource` does
+            del self
+            raise
         if event is None:
             raise StopAsyncIteration
         return event
