@@ -112,7 +112,19 @@ def test_html_is_read_as_browsers_read_it(html: str) -> None:
 
 @pytest.mark.parametrize(
     "opening",
-    ["<body>", "<p>", "text", "<custom-element>", "&nbsp;", "< ", "<svg>", "<textarea></textarea>"],
+    [
+        "<body>",
+        "</body>",
+        "</html>",
+        "</br>",
+        "<p>",
+        "text",
+        "<custom-element>",
+        "&nbsp;",
+        "< ",
+        "<svg>",
+        "<textarea></textarea>",
+    ],
 )
 def test_nothing_counts_behind_the_head(opening: str) -> None:
     """Whatever opens the body: there, strangers may have written."""
@@ -140,6 +152,25 @@ def test_nothing_counts_behind_the_head(opening: str) -> None:
 def test_html_without_a_link(html: str) -> None:
     """What is not closed goes on to the end."""
     assert found(html) == Discovery()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("?a=1&copy=2&lt=3&section=4", "?a=1&copy=2&lt=3&section=4"),
+        ("?a=1&amp;copy=2", "?a=1&copy=2"),
+        ("?a=1&amp=2&amp", "?a=1&amp=2&"),
+        ("?a=&lt;&notit;", "?a=%3C&notit;"),
+        ("?a=&#x26;b&#61c&#38", "?a=&b=c&"),
+        ("?&nosuchthing;&&;&#;&#x;", "?&nosuchthing;&&;&"),
+    ],
+)
+def test_parameters_of_a_query_keep_their_names(written: str, meant: str) -> None:
+    """Though some are called as characters are, and nobody writes `&amp;` for them."""
+    # WebSub S6
+    assert (
+        found(f'<link rel=self href="/feed{written}">').topic == f"https://blog.example/feed{meant}"
+    )
 
 
 def test_a_character_reference_of_absurd_length_is_left_alone() -> None:
@@ -236,6 +267,7 @@ def test_hubs_are_named_once_and_not_endlessly() -> None:
 HOSTILE = [
     "<!", "<!--", "<a ", "<a a='", "<![", "<?", "</", "&#", "<", "<template>", "<title>", "< ",
     "<link a=\"'", "<link rel=hub href=a ", "<link rel=hub href=a>", "<template>< ", "<a/", "<x:y ",
+    "<link a='&", "<link a='&a&#x", "<link a=&copy=&lt",
 ]  # fmt: skip
 
 

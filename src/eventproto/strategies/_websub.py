@@ -135,6 +135,7 @@ _SPOILED: list[tuple[int, Callable[[_Fields], _Fields], dict[str, str]]] = [
     (400, lambda fields: _with(fields, "hub.callback", "https://a.example/\r\nX: y"), {}),
     (400, lambda fields: _with(fields, "hub.callback", "https://a.example/\u00e9"), {}),
     (400, lambda fields: _with(fields, "hub.callback", "https://[a.example/"), {}),
+    (400, lambda fields: _with(fields, "hub.callback", "https://a.example@127.0.0.1/"), {}),
     (400, lambda fields: _with(fields, "hub.callback", "javascript:alert(1)"), {}),
     (400, lambda fields: _subscribing(fields, "hub.lease_seconds", "0"), {}),
     (400, lambda fields: _subscribing(fields, "hub.lease_seconds", "-1"), {}),

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from html.entities import html5
 from typing import Final, cast
 from xml.parsers import expat
 
@@ -60,6 +61,7 @@ _HEAD: Final = frozenset(
     {"html", "head", "base", "basefont", "bgsound", "link", "meta"}
     | {"noframes", "noscript", "script", "style", "template", "title"}
 )
+_CLOSING_HEAD: Final = frozenset({"body", "br", "html"})
 _RAW_TEXT_END: Final = {
     name: re.compile(rf"</{name}(?=[ \t\n\f\r/>])", re.IGNORECASE).search
     for name in ("iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp")
@@ -93,6 +95,8 @@ def _head_tags(text: str) -> Iterator[tuple[str, dict[str, str]]]:
         wanted = not templates and name in {"link", "base"}
         attributes, at = _attributes(text, tag.end(), keep=wanted)
         if tag[1]:
+            if not templates and name in _CLOSING_HEAD:
+                return  # as if what they end had begun
             templates -= name == "template" and templates > 0
         elif not templates and name not in _HEAD:
             return  # so does any other tag
@@ -123,7 +127,21 @@ def _reference(attributes: dict[str, str], bases: tuple[str, ...] = ()) -> Refer
     return Reference(tuple(rel), attributes.get("href", ""), bases)
 
 
+# As in attributes (13.2.5.73): a name without its semicolon is none if it goes on, so that the
+# parameters of a query keep their names.
+_CHARACTER: Final = re.compile(
+    r"&(?:#(?:[0-9]+|[xX][0-9A-Fa-f]+);?|[A-Za-z][A-Za-z0-9]*+(?:;|(?!=)))"
+).sub
+
+
 def _unescaped(text: str) -> str:
+    return _CHARACTER(_character, text)
+
+
+def _character(reference: re.Match[str]) -> str:
+    text = reference[0]
+    if text[1] != "#" and text[1:] not in html5:
+        return text
     try:
         return html.unescape(text)
     except ValueError:  # the number of a character in thousands of digits
