@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from eventproto import Message
 from eventproto.bridge import Carriage, from_sse
 from eventproto.engine import MemoryEngine, Record
-from eventproto.site import LogStream, Start
+from eventproto.site import LogSocket, LogStream, Start
 from eventproto.site._channels import Channel
 from eventproto.site._forms import StreamForm, form_of
 from eventproto.site._places import read_places, write_places
 from eventproto.site._subscriber import Subscriber
-from eventproto.sse import Decoder, Encoded, Gap, ServerSentEvent
+from eventproto.sse import Decoder, Encoded, Gap, Limits, ServerSentEvent
 
 LOG = MemoryEngine().log
 FORM = StreamForm(Carriage.NATIVE)
@@ -77,13 +77,26 @@ def test_how_a_stream_is_told() -> None:
     assert read(list(command)) == [("message", "x", "id-1"), ("message", "x", "id-2")]
 
 
-@pytest.mark.parametrize("own", [" x", "x ", "\n", "a\0b", "\x7f", "a\tb"])
+@pytest.mark.parametrize(
+    "own", [" x", "x ", "\n", "a\0b", "\x7f", "a\tb", "x" * 4097, "\u00e9" * 2049]
+)
 def test_an_id_that_no_header_brings_back(own: str) -> None:
     """The cursor does."""
     assert channel().add(record(1, id=own)).id == "c-0001"
 
 
-@pytest.mark.parametrize("own", ["h\u00e9", "a b", "\u2028", "a:b,c"])
+def test_an_id_that_the_endpoint_itself_would_refuse() -> None:
+    """Each has its own bounds."""
+    for size, expected in ((3, "c-0001"), (4, "id-1")):
+        stream = LogStream(LOG, "a", limits=Limits(id_size=size))
+        socket = LogSocket(LOG, "a", id_size=size)
+        for endpoint in (stream, socket):
+            topic = Channel("a", endpoint, form_of(endpoint), named=False)
+            topic.begin(None)
+            assert topic.add(record(1)).id == expected
+
+
+@pytest.mark.parametrize("own", ["h\u00e9", "a b", "\u2028", "a:b,c", "x" * 4096])
 def test_an_id_that_a_header_brings_back(own: str) -> None:
     """It is that of the message."""  # SSE G2
     assert channel().add(record(1, id=own)).id == own
@@ -263,6 +276,15 @@ def test_several_channels_share_what_is_made() -> None:
     made = [client.take(0, [entry])[0] for client in (*clients, behind)]
     assert made[0] is made[1] is made[2]
     assert made[3].id == "a=c-0001&b=y-1"
+
+
+def test_what_is_made_for_a_client_is_not_kept_for_others() -> None:
+    """Or whoever says that it is somewhere else each time would fill the memory."""
+    entry = channel(named=True).add(record(1))
+    made = entry.encoded("a=c-0001&b=1")
+    assert entry.encoded("a=c-0001&b=1") is made
+    assert entry.encoded("a=c-0001&b=2") is not made
+    assert entry.encoded("a=c-0001&b=1") is not made
 
 
 def test_a_client_that_adds_a_channel() -> None:

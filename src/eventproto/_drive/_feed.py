@@ -11,7 +11,7 @@ from eventproto import ClosedError, sse, websocket
 from eventproto._drive._role import Flag
 from eventproto._drive._stream import StreamSession
 from eventproto.engine import EngineError, Page, Record
-from eventproto.site import Followed, LogOptions
+from eventproto.site import Followed, LogSocket, LogStream
 from eventproto.site._channels import Channel, Entry
 from eventproto.site._forms import Form, form_of
 from eventproto.site._subscriber import Subscriber
@@ -74,7 +74,9 @@ class Feeds:
                 del self._readers[reader.key]
                 reader.wake()
 
-    def _reader(self, endpoint: LogOptions, form: Form[Any], topic: str, *, named: bool) -> _Reader:
+    def _reader(
+        self, endpoint: LogStream | LogSocket, form: Form[Any], topic: str, *, named: bool
+    ) -> _Reader:
         key = id(endpoint), topic, named
         reader = self._readers.get(key)
         if reader is None:
@@ -189,7 +191,7 @@ class _Reader:
         self,
         key: tuple[int, str, bool],
         channel: Channel[Any],
-        endpoint: LogOptions,
+        endpoint: LogStream | LogSocket,
         runtime: FeedRuntime,
     ) -> None:
         self.key = key

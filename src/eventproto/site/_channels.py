@@ -11,7 +11,7 @@ from typing import Final, Generic
 from eventproto._errors import LocalProtocolError
 from eventproto.engine import Record
 from eventproto.site._forms import EncodedT, Form
-from eventproto.site._logs import LogOptions
+from eventproto.site._logs import LogSocket, LogStream
 
 __all__ = ["Channel", "Entry"]
 
@@ -32,35 +32,40 @@ class Entry(Generic[EncodedT]):
         trouble: Why there is no form for it, or no key; or None.
     """
 
-    __slots__ = ("_form", "_key", "_made", "body", "cursor", "id", "trouble")
+    __slots__ = ("_form", "_key", "_made", "_place", "body", "cursor", "id", "trouble")
 
     def __init__(
         self,
-        record: Record,
+        cursor: str,
+        place: str,
         form: Form[EncodedT],
         body: bytes,
+        *,
         key: Hashable = None,
         trouble: Exception | None = None,
     ) -> None:
-        own = record.message.id
-        self.cursor = record.cursor
-        self.id = self.cursor if not own or _UNFIT(own) else own
+        self.cursor = cursor
+        self.id = place
         self.body = body
         self.trouble = trouble
         self._form = form
         self._key = key
-        self._made: dict[str, EncodedT] = {}
+        # Only for the last place: of channels, clients may say that they are anywhere.
+        self._place: str | None = None
+        self._made: EncodedT
 
     def encoded(self, place: str) -> EncodedT:
-        """The record with a place, the same object for the same place until `forget`."""
-        made = self._made.get(place)
-        if made is None:
-            made = self._made[place] = self._form.record(self.body, place, self._key)
-        return made
+        """The record with a place: the same object for all who are at the same one."""
+        if place != self._place:
+            self._made = self._form.record(self.body, place, self._key)
+            self._place = place
+        return self._made
 
     def forget(self) -> None:
         """Forget what was made, once everybody has it."""
-        self._made.clear()
+        if self._place is not None:
+            self._place = None
+            del self._made
 
 
 class Channel(Generic[EncodedT]):
@@ -83,7 +88,7 @@ class Channel(Generic[EncodedT]):
     """
 
     def __init__(
-        self, topic: str, endpoint: LogOptions, form: Form[EncodedT], *, named: bool
+        self, topic: str, endpoint: LogStream | LogSocket, form: Form[EncodedT], *, named: bool
     ) -> None:
         self.topic = topic
         self.tail: str | None = None
@@ -142,17 +147,24 @@ class Channel(Generic[EncodedT]):
         number = self._behind.get(record.cursor, self._first)
         if number > self._first:
             return self._recent[number - self._first - 1]
-        message = record.message
+        message, place = record.message, self._place_of(record)
         try:
             body = self._form.body(message, self._name, self.topic)
         except LocalProtocolError as error:
-            return Entry(record, self._form, b"", trouble=error)
+            return Entry(record.cursor, place, self._form, b"", trouble=error)
         try:
             key = self.topic, self._endpoint.key(message)
             hash(key)
         except Exception as error:  # noqa: BLE001  # whatever the application's function raises
-            return Entry(record, self._form, body, trouble=error)
-        return Entry(record, self._form, body, key)
+            return Entry(record.cursor, place, self._form, body, trouble=error)
+        return Entry(record.cursor, place, self._form, body, key=key)
+
+    def _place_of(self, record: Record) -> str:
+        """The id of a record, unless a client that sends it would not be taken back by it."""
+        own = record.message.id
+        if not own or _UNFIT(own) or len(own.encode()) > self._endpoint.id_size:
+            return record.cursor
+        return own
 
     def _drop_oldest(self) -> None:
         for place in self._base:

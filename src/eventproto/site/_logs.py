@@ -95,8 +95,8 @@ class LogStream(StreamOptions, LogOptions):
     """An endpoint that streams topics of a log, under `StreamOptions` and `LogOptions`.
 
     One topic is streamed as it is: the event type is the type of the message, the event id its
-    id; or its cursor, if the id has a control character or a space at one of its ends, which
-    would not come back in a header.
+    id; or its cursor, if the id would not come back in a header: if it has a control character,
+    a space at one of its ends, or more bytes than `Limits.id_size`.
 
     Several topics are channels: a browser has only six connections to each server. The event type
     is then the channel, or `channel:type` where the type of the message is not `message`. The
@@ -113,6 +113,11 @@ class LogStream(StreamOptions, LogOptions):
         # A class with slots is made twice, so no super().
         StreamOptions.__post_init__(self)
         LogOptions.__post_init__(self)
+
+    @property
+    def id_size(self) -> int:
+        """Bytes of a place that a client says it was at; more is answered with 431."""
+        return self.limits.id_size
 
 
 @value(kw_only=True)
