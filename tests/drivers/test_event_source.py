@@ -10,7 +10,7 @@ import anyio
 import pytest
 from anyio.abc import SocketStream
 
-from eventproto import Closed, PeerTimeout
+from eventproto import Closed, LocalProtocolError, PeerTimeout
 from eventproto.sse import Disconnected, NotRepeated, Opened, ServerSentEvent, State
 from tests.drivers.peers import peer, read_request
 from tests.drivers.streams import HEAD, Server, wait_until_gone
@@ -127,6 +127,21 @@ async def test_cancelled_waiting_loses_nothing(runtime: ModuleType) -> None:
                 found.append((await anext(events)).text)  # it may be cancelled
     assert found == [str(number) for number in range(100)]
     assert len(requests) == 1
+
+
+@pytest.mark.parametrize("sent", [[], [HEAD]])
+async def test_one_task_asks_at_a_time(runtime: ModuleType, sent: list[bytes]) -> None:
+    """Two would make two requests, and either would get what the other one has missed."""
+    server = Server(*sent)
+    async with peer(server) as url, anyio.create_task_group() as tasks:
+        events = runtime.connect_sse(url, method="POST")
+        tasks.start_soon(_exhaust, events)
+        await server.asked.wait()
+        await anyio.wait_all_tasks_blocked()
+        with pytest.raises(LocalProtocolError):
+            await anext(events)
+        events.close()
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("sent", [[], [HEAD]])

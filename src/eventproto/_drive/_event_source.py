@@ -11,7 +11,7 @@ from typing import Final, Self, TypeVar
 
 from typing_extensions import override
 
-from eventproto import EOF, Closed, ClosedError, End, Event, Message
+from eventproto import EOF, Closed, ClosedError, End, Event, LocalProtocolError, Message
 from eventproto._drive._pool import Answer, Pool
 from eventproto._drive._role import Flag
 from eventproto._drive._session import Session
@@ -30,7 +30,8 @@ class EventSource(Session[End]):
 
     Whoever asks for the next event does all the work: connects, reads, waits and connects again.
     So a slow application slows the server down, and one that stops asking leaves no task behind.
-    Asking may be cancelled, and goes on with the next time.
+    Asking may be cancelled, and goes on with the next time. One task may ask at a time; another
+    one would get LocalProtocolError.
 
     The source of each message is the URL where the stream was found, after redirects.
     """
@@ -40,6 +41,7 @@ class EventSource(Session[End]):
         self._pool = pool
         self._answer: Answer | None = None
         self._streaming = False
+        self._asked = False
         self._hung_up = self._new_flag()
         self._found_at: str | None = None
 
@@ -92,6 +94,16 @@ class EventSource(Session[End]):
 
     @override
     async def _take_event(self) -> Event:
+        if self._asked:
+            msg = "another task waits for the next event already"
+            raise LocalProtocolError(msg)
+        self._asked = True
+        try:
+            return await self._pull()
+        finally:
+            self._asked = False
+
+    async def _pull(self) -> Event:
         while (event := self.machine.next_event()) is None:
             now = self._read_clocks()
             if not self._streaming:
