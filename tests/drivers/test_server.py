@@ -15,7 +15,7 @@ import pytest
 import trustme
 from anyio.abc import SocketStream
 
-from eventproto import Accept, Backoff, Message
+from eventproto import Accept, Backoff, ClosedError, Message
 from eventproto._address import ANYWHERE, AddressPolicy
 from eventproto.http import Headers, Request, Response
 from eventproto.site import EventStream, Site, WebSocket
@@ -215,6 +215,32 @@ async def test_peers_that_do_not_go_are_sent_away(runtime: ModuleType) -> None:
     async with stream:
         with suppress(anyio.BrokenResourceError):
             await read_to_end(stream)
+
+
+@pytest.mark.parametrize("error", [ClosedError("the peer has gone"), ZeroDivisionError()])
+async def test_a_handler_that_fails_at_being_cancelled(
+    runtime: ModuleType, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its error does not become that of who has cancelled the server."""
+
+    async def fails(session: Any, request: Request) -> None:
+        await session.send(ServerSentEvent("one"))
+        try:
+            await anyio.sleep_forever()
+        finally:
+            raise error
+
+    with anyio.CancelScope() as scope:
+        async with (
+            runtime.serve(Site({"/": EventStream(fails)})) as server,
+            runtime.connect_sse(f"http://127.0.0.1:{server.port}/") as events,
+        ):
+            await anext(events)
+            scope.cancel()
+            await anyio.sleep_forever()
+
+    assert scope.cancelled_caught
+    assert ("the handler of / failed" in caplog.text) == isinstance(error, ZeroDivisionError)
 
 
 async def test_everything_over_tls(runtime: ModuleType, authority: trustme.CA) -> None:

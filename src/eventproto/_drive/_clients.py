@@ -27,9 +27,9 @@ from eventproto._address import ANYWHERE, PUBLIC_ONLY, AddressPolicy
 from eventproto._drive._event_source import EventSource
 from eventproto._drive._following import Place
 from eventproto._drive._pool import Pool
-from eventproto._drive._role import Role
+from eventproto._drive._role import Role, run
 from eventproto._drive._runtime import Runtime
-from eventproto._drive._server import Server
+from eventproto._drive._server import Server, serve
 from eventproto._drive._stream import StreamSession
 from eventproto._drive._websocket_client import (
     Authenticate,
@@ -105,7 +105,7 @@ class Clients:
             limits: The bounds of the connections that it calls over.
         """
         pool = self._pool(limits=limits, policy=policy, tls=tls, proxy=proxy)
-        return self._runtime.run(machine, pool)
+        return run(self._runtime, machine, pool)
 
     def serve(
         self,
@@ -118,21 +118,41 @@ class Clients:
         client_tls: SSLContext | None = None,
         proxy: Proxy | str | None = None,
         grace: float = 5.0,
+        max_connections: int = 10_000,
     ) -> AbstractAsyncContextManager[Server]:
         """Serve a site for the time of the block, then let the peers go in order.
 
         Args:
             site: What is found where.
-            host: The address to listen on.
+            host: The address to listen on, or a name: all of its addresses, at the same port.
             port: The port to listen on; 0 lets the system choose, `Server.port` says which.
-            tls: The server's certificate; without one it speaks plain HTTP.
+            tls: The server's certificate; without one it speaks plain HTTP. A client has
+                `request_time` of the site's limits to begin TLS.
             policy: Which addresses the site's roles may call.
             client_tls: How the site's roles verify servers; the system's trust by default.
             proxy: What the calls of the site's roles go through, as for `connect`.
-            grace: Seconds that peers get at the end to finish what they are doing.
+            grace: Seconds that peers and handlers get at the end to finish what they are doing.
+            max_connections: How many connections may be open. Whoever comes then waits, unaccepted,
+                until one of them has closed. An idle connection takes about 12 KiB, one that
+                sends as much as it may, 1 MiB. It is worth no more than the system has
+                descriptors for a process (often 1,024): when there are none left, who comes
+                waits, too.
+
+        Raises:
+            LocalProtocolError: `max_connections` is not positive.
+            OSError: It cannot listen there.
         """
         pools = partial(self._pool, policy=policy, tls=client_tls, proxy=_proxy(proxy))
-        return self._runtime.serve(site, pools, host=host, port=port, tls=tls, grace=grace)
+        return serve(
+            self._runtime,
+            site,
+            pools,
+            host=host,
+            port=port,
+            tls=tls,
+            grace=grace,
+            max_connections=max_connections,
+        )
 
     def _pool(
         self,
@@ -264,7 +284,7 @@ class Clients:
         """
         limits = Limits(response_time=response_time)
         pool = self._pool(limits=limits, policy=policy, tls=tls, proxy=proxy)
-        return self._runtime.event_source(sse.Client(url, **options), pool)
+        return EventSource(sse.Client(url, **options), pool, self._runtime)
 
     async def send_webhook(
         self,

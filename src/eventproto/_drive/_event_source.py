@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from traceback import clear_frames
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 from typing_extensions import override
 
 from eventproto import EOF, Closed, ClosedError, End, Event, LocalProtocolError, Message
 from eventproto._drive._pool import Answer, Pool
-from eventproto._drive._role import Flag
+from eventproto._drive._primitives import Primitives
 from eventproto._drive._session import Session
 from eventproto.http import Body, Call, Result
 from eventproto.sse import Client, Disconnected, Opened, State
 
 __all__ = ["EventSource"]
-
-T = TypeVar("T")
 
 _GLANCE: Final = 0.05  # seconds; what has come is there at once
 
@@ -36,13 +32,14 @@ class EventSource(Session[End]):
     The source of each message is the URL where the stream was found, after redirects.
     """
 
-    def __init__(self, machine: Client, pool: Pool) -> None:
+    def __init__(self, machine: Client, pool: Pool, runtime: Primitives) -> None:
         self.machine = machine
+        self._runtime = runtime
         self._pool = pool
         self._answer: Answer | None = None
         self._streaming = False
         self._asked = False
-        self._hung_up = self._new_flag()
+        self._hung_up = runtime.new_flag()
         self._found_at: str | None = None
 
     async def __aenter__(self) -> Self:
@@ -113,7 +110,7 @@ class EventSource(Session[End]):
             if self._streaming and deadline is not None:
                 # The server is not silent because nobody has listened: first look what has come.
                 deadline = max(deadline, now + _GLANCE)
-            piece = await self._before(deadline, self._next_piece)
+            piece = await self._runtime.before(deadline, self._next_piece)
             if piece is None:
                 self.machine.handle_timeout(self._read_clocks())
             else:
@@ -159,24 +156,6 @@ class EventSource(Session[End]):
             answer.release()
 
     def _read_clocks(self) -> float:
-        now = self._now()
-        self.machine.clock_offset = self._unix_time() - now
+        now = self._runtime.now()
+        self.machine.clock_offset = self._runtime.unix_time() - now
         return now
-
-    @abstractmethod
-    def _now(self) -> float:
-        """The time on the runtime's clock."""
-
-    @abstractmethod
-    def _unix_time(self) -> float:
-        """The time on the wall."""
-
-    @abstractmethod
-    def _new_flag(self) -> Flag:
-        """An event of the runtime."""
-
-    @abstractmethod
-    async def _before(
-        self, deadline: float | None, operation: Callable[[], Awaitable[T]]
-    ) -> T | None:
-        """Run an operation, but cancel it at the deadline and return None then."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, cast
 
 from eventproto import ClosedError, End, LocalProtocolError, RemoteProtocolError
 from eventproto._address import ANYWHERE, AddressPolicy
+from eventproto._drive._connect import Network, Wire, open_connection
 from eventproto._drive._session import Session
 from eventproto.http import Body, Call, Limits, Request, Response, Result, Unanswered, Unsent
 from eventproto.proxy import Proxy
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
 __all__ = ["Answer", "HttpSession", "Pool"]
+
+WireT = TypeVar("WireT", bound=Wire)
 
 _KEPT: Final = 64  # in all, because a hub calls as many origins as it has subscribers
 _LIMITS: Final = Limits()
@@ -94,6 +97,17 @@ class Pool(ABC):
             OSError: There is none to be had, or the policy refuses the address.
             RemoteProtocolError: The proxy opens none.
         """
+
+    async def open(self, network: Network[WireT], request: Request) -> WireT:
+        """Open a connection to the origin of a request, which nobody drives yet."""
+        return await open_connection(
+            network,
+            request,
+            tls=self._tls,
+            policy=self._policy,
+            proxy=self._proxy,
+            limits=self._limits,
+        )
 
     def take(self, request: Request) -> HttpSession | None:
         """An idle connection to the origin of this request, the freshest one."""

@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Coroutine, Hashable
-from typing import Any, Protocol, TypeVar, cast
+import math
+from collections.abc import AsyncGenerator, Hashable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TypeVar, cast
 
 from typing_extensions import override
 
 from eventproto import EOF, CallMachine, Event
 from eventproto._drive._pool import Pool
+from eventproto._drive._primitives import Flag, Primitives, Tasks
 from eventproto._drive._session import Session
 from eventproto.http import Call, Exchange, Request, Response, Result
 
-__all__ = ["Flag", "Role"]
+__all__ = ["Flag", "Role", "run"]
 
 CommandT = TypeVar("CommandT")
-
-
-class Flag(Protocol):
-    """What `asyncio.Event` and `trio.Event` have in common."""
-
-    def set(self) -> None:
-        """Wake everybody who waits."""
-
-    async def wait(self) -> Any:  # noqa: ANN401  # each runtime returns something else, unused
-        """Wait until it is set."""
 
 
 class Role(Session[CommandT]):
     """A machine whose wire carries calls, with a pool to make its own."""
 
-    def __init__(self, machine: CallMachine[CommandT], pool: Pool) -> None:
+    def __init__(
+        self, machine: CallMachine[CommandT], pool: Pool, tasks: Tasks, runtime: Primitives
+    ) -> None:
         self.machine = machine
         self._pool = pool
-        self._moved = self._new_flag()
+        self._tasks = tasks
+        self._runtime = runtime
+        self._moved = runtime.new_flag()
+        self._alarm = runtime.new_flag()
+        self._wake_at = -math.inf  # when the clock wakes by itself
         self._callers: dict[Hashable, tuple[Flag, list[Response]]] = {}
 
     @override
@@ -45,7 +44,7 @@ class Role(Session[CommandT]):
     async def answer(self, request: Request) -> Response:
         """Call this role, and wait for what it answers."""
         token = object()
-        flag, answers = self._callers[token] = (self._new_flag(), [])
+        flag, answers = self._callers[token] = (self._runtime.new_flag(), [])
         try:
             self._bring(Call(token, request))
             if not self.machine.finished:
@@ -62,10 +61,16 @@ class Role(Session[CommandT]):
         self._step()
         return event
 
-    def _keep_time(self) -> None:
-        """Start the machine's clock, or do what is due."""
-        self.machine.handle_timeout(self._read_clocks())
-        self._step()
+    async def keep_time(self) -> None:
+        """Do what is due when it is due, for ever."""
+        while True:
+            self.machine.handle_timeout(self._read_clocks())
+            self._wake_at = -math.inf  # meanwhile nobody need ring
+            self._step()
+            deadline = self.machine.deadline
+            self._wake_at = math.inf if deadline is None else deadline
+            self._alarm = self._runtime.new_flag()
+            await self._runtime.before(deadline, self._alarm.wait)
 
     def _step(self) -> None:
         """After any door in: let out what there is, wake who waits, look at the deadline again."""
@@ -73,16 +78,20 @@ class Role(Session[CommandT]):
         if self.machine.finished:
             for flag, _ in self._callers.values():
                 flag.set()
-        moved, self._moved = self._moved, self._new_flag()
+        moved, self._moved = self._moved, self._runtime.new_flag()
         moved.set()
-        self._set_timer(self.machine.deadline)
+        # Waking early is harmless, so a deadline that moved later needs no new alarm.
+        deadline = self.machine.deadline
+        if deadline is not None and deadline < self._wake_at:
+            self._wake_at = deadline
+            self._alarm.set()
 
     def _let_out(self) -> bool:
         """Make the calls and give the answers that the machine has; say whether there were any."""
         outputs = list(iter(self.machine.next_output, None))
         for output in outputs:
             if isinstance(output, Call):
-                self._spawn(self._perform, output)
+                self._tasks.start(partial(self._perform, output))
             elif isinstance(output, Result) and output.token in self._callers:
                 flag, answers = self._callers[output.token]
                 answers.append(cast("Response", output.outcome))  # a role always has an answer
@@ -107,26 +116,20 @@ class Role(Session[CommandT]):
         self._step()
 
     def _read_clocks(self) -> float:
-        now = self._now()
-        self.machine.clock_offset = self._unix_time() - now
+        now = self._runtime.now()
+        self.machine.clock_offset = self._runtime.unix_time() - now
         return now
 
-    @abstractmethod
-    def _now(self) -> float:
-        """The time on the runtime's clock."""
 
-    @abstractmethod
-    def _unix_time(self) -> float:
-        """The time on the wall."""
-
-    @abstractmethod
-    def _new_flag(self) -> Flag:
-        """An event of the runtime."""
-
-    @abstractmethod
-    def _set_timer(self, deadline: float | None) -> None:
-        """Have `_keep_time` called at a time, instead of at the one before; None for never."""
-
-    @abstractmethod
-    def _spawn(self, task: Callable[[Call], Coroutine[Any, Any, None]], call: Call) -> None:
-        """Start a task that ends when this role does."""
+@asynccontextmanager
+async def run(
+    runtime: Primitives, machine: CallMachine[CommandT], pool: Pool
+) -> AsyncGenerator[Role[CommandT]]:
+    """Run a role for the time of the block, and close its pool in the end."""
+    try:
+        async with runtime.open_tasks() as tasks:
+            role = Role(machine, pool, tasks, runtime)
+            tasks.start(role.keep_time)
+            yield role
+    finally:
+        pool.close()

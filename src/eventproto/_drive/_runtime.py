@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from ssl import SSLContext
 from typing import Protocol, TypeVar
 
-from eventproto import CallMachine, Chunk, Machine, sse
+from eventproto import Chunk, Machine
 from eventproto._address import AddressPolicy
-from eventproto._drive._event_source import EventSource
+from eventproto._drive._listen import Listening
 from eventproto._drive._pool import Pool
-from eventproto._drive._role import Role
-from eventproto._drive._server import Server
 from eventproto._drive._stream import StreamSession
 from eventproto.http import Limits
 from eventproto.proxy import Proxy
-from eventproto.site import Site
 
 __all__ = ["Contexts", "Runtime"]
 
@@ -35,8 +31,8 @@ class Contexts(Protocol):
         """Leave in order the one that was entered, if any."""
 
 
-class Runtime(Protocol):
-    """What a runtime gives: the driver of each kind of wire, a server, and the time."""
+class Runtime(Listening, Protocol):
+    """What a runtime gives: its primitives, the driver of each kind of wire, and listeners."""
 
     def connect(
         self,
@@ -50,25 +46,6 @@ class Runtime(Protocol):
         """Drive a byte-stream machine."""
         ...
 
-    def run(
-        self, machine: CallMachine[CommandT], pool: Pool
-    ) -> AbstractAsyncContextManager[Role[CommandT]]:
-        """Drive a role; close its pool in the end."""
-        ...
-
-    def serve(
-        self,
-        site: Site,
-        pools: Callable[[], Pool],
-        *,
-        host: str,
-        port: int,
-        tls: SSLContext | None,
-        grace: float,
-    ) -> AbstractAsyncContextManager[Server]:
-        """Drive the connections of a server, and its roles."""
-        ...
-
     def pool(
         self,
         *,
@@ -80,21 +57,6 @@ class Runtime(Protocol):
         """A pool of connections."""
         ...
 
-    def event_source(self, machine: sse.Client, pool: Pool) -> EventSource:
-        """Drive an SSE client."""
-        ...
-
     def contexts(self) -> AbstractAsyncContextManager[Contexts]:
         """Hold a context for somebody; it is left, at the latest, when this one is."""
-        ...
-
-    async def sleep(self, seconds: float, /) -> None:
-        """Wait."""
-
-    def now(self) -> float:
-        """The time on the runtime's clock."""
-        ...
-
-    def unix_time(self) -> float:
-        """The time on the wall."""
         ...

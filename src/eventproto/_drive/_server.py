@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 import logging
-from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from ssl import SSLContext
 from typing import Any, Final, TypeVar
 
-from eventproto import CallMachine, ClosedError, End
+from eventproto import CallMachine, ClosedError, End, LocalProtocolError
 from eventproto._drive._feed import Feeds, Follower
-from eventproto._drive._role import Flag, Role
+from eventproto._drive._listen import Acceptor, Listening, open_listeners
+from eventproto._drive._pool import Pool
+from eventproto._drive._primitives import Flag, Operation, Primitives, Tasks
+from eventproto._drive._role import Role, run
 from eventproto._drive._stream import StreamSession
 from eventproto._drive._websocket import WebSocketSession
 from eventproto.engine import EngineError
 from eventproto.http import Request, Response, Result
-from eventproto.site import EventStream, Failed, Followed, LogSocket, Opened, Routed, Site
+from eventproto.site import (
+    EventStream,
+    Failed,
+    Followed,
+    LogSocket,
+    Opened,
+    Routed,
+    Site,
+    SiteConnection,
+)
 from eventproto.websocket import Binary, Close, CloseCode, Fragment, Text
 
-__all__ = ["Server"]
+__all__ = ["Server", "serve"]
 
 CommandT = TypeVar("CommandT")
 
 _NOT_RUNNING: Final = Response.of_text(503, "not running")
+_GOODBYE: Final = End(going_away=True)
 _LOG: Final = logging.getLogger("eventproto")
 
 
-class Server(ABC):
+class Server:
     """A running server.
 
     Attributes:
@@ -34,21 +48,33 @@ class Server(ABC):
         port: The port that it listens on.
     """
 
-    def __init__(self, site: Site, roles: Mapping[CallMachine[Any], Role[Any]]) -> None:
+    def __init__(
+        self,
+        site: Site,
+        roles: Mapping[CallMachine[Any], Role[Any]],
+        tasks: Tasks,
+        runtime: Primitives,
+    ) -> None:
         self.site = site
         self.port = 0
         self._roles = roles
+        self._tasks = tasks
+        self._runtime = runtime
         self._connections: set[StreamSession[Any]] = set()
+        self._leaving = False
+        self._left = runtime.new_flag()  # set when a connection has
         self._feeds = Feeds(self)
 
     def session(self, role: CallMachine[CommandT]) -> Role[CommandT]:
         """The session of one of the site's roles: send it commands, take its events."""
         return self._roles[role]
 
-    async def _attend(self, connection: StreamSession[Any]) -> None:
+    async def attend(self, connection: StreamSession[Any]) -> None:
         """Serve a connection until it is gone."""
         self._connections.add(connection)
         try:
+            if self._leaving:
+                connection.post(_GOODBYE)
             async for event in connection.events():
                 with suppress(ClosedError):  # the peer left meanwhile; the next event says so
                     match event:
@@ -71,15 +97,23 @@ class Server(ABC):
         finally:
             connection.abort()
             self._connections.discard(connection)
+            self._left.set()
 
-    async def _say_goodbye(self) -> None:
-        """Ask everybody to go: roles answer who waits for them, sessions end in their order."""
-        for role in self._roles.values():
+    async def drain(self, grace: float) -> None:
+        """Ask all peers to go, and give them `grace` seconds for it."""
+        self._leaving = True
+        for role in self._roles.values():  # they answer who waits for them
             with suppress(ClosedError):
                 await role.send(End())
         for connection in self._connections:
             with suppress(ClosedError):
-                connection.post(End(going_away=True))
+                connection.post(_GOODBYE)
+        await self._runtime.before(self._runtime.now() + grace, self._all_have_left)
+
+    async def _all_have_left(self) -> None:
+        while self._connections:
+            self._left = self._runtime.new_flag()
+            await self._left.wait()
 
     async def _run_handler(self, opened: Opened, connection: StreamSession[Any]) -> None:
         endpoint, request = opened.endpoint, opened.request
@@ -169,36 +203,101 @@ class Server(ABC):
         connection.abort()
         return False
 
-    @abstractmethod
     async def _until_gone(
         self, connection: StreamSession[Any], handling: Coroutine[Any, Any, None]
     ) -> None:
-        """Run the handler of a stream, and cancel it when the peer has gone.
+        """Run what fills a stream, and cancel it when the peer has gone.
 
         The only event that comes while a stream is open is its `Closed`.
         """
+        await _first_of(self._runtime, handling, connection.next_event())
 
-    @abstractmethod
     async def _beside(
         self, handling: Coroutine[Any, Any, None], aside: Coroutine[Any, Any, None]
     ) -> None:
         """Run a handler, and something beside it that ends with it, if not by itself."""
+        async with self._runtime.open_tasks() as tasks:
+            tasks.start(lambda: aside)
+            await handling
 
-    @abstractmethod
+    # What `Feeds` need.
+
     def new_flag(self) -> Flag:
         """See `FeedRuntime`."""
+        return self._runtime.new_flag()
 
-    @abstractmethod
     async def wait_for(self, flag: Flag, seconds: float) -> None:
         """See `FeedRuntime`."""
+        await self._runtime.before(self._runtime.now() + seconds, flag.wait)
 
-    @abstractmethod
     async def take_turns(self) -> None:
         """See `FeedRuntime`."""
+        await self._runtime.sleep(0)
 
-    @abstractmethod
-    def spawn(self, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def spawn(self, task: Operation) -> None:
         """See `FeedRuntime`."""
+        self._tasks.start(task)
+
+
+@asynccontextmanager
+async def serve(
+    runtime: Listening,
+    site: Site,
+    pools: Callable[[], Pool],
+    *,
+    host: str,
+    port: int,
+    tls: SSLContext | None,
+    grace: float,
+    max_connections: int,
+) -> AsyncGenerator[Server]:
+    """Run a server for the time of the block."""
+    if max_connections < 1:
+        msg = f"max_connections must be at least 1, got {max_connections}"
+        raise LocalProtocolError(msg)
+    listeners = await open_listeners(runtime, host, port)
+    async with AsyncExitStack() as stack:
+        for listener in listeners:
+            stack.callback(listener.close)
+        roles = {
+            role: await stack.enter_async_context(run(runtime, role, pools()))
+            for role in site.roles
+        }
+        tasks = await stack.enter_async_context(runtime.open_tasks())
+        server = Server(site, roles, tasks, runtime)
+        server.port = listeners[0].port
+
+        async def attend(socket: Any) -> None:  # noqa: ANN401  # each runtime has its own
+            machine = SiteConnection(site, secure=tls is not None)
+            time = site.limits.request_time
+            async with runtime.driven(machine, socket, tls=tls, handshake_time=time) as connection:
+                await server.attend(connection)
+
+        acceptor = Acceptor(runtime, tasks, max_connections, attend)
+        stack.callback(acceptor.close)
+        async with runtime.open_tasks() as accepting:
+            for listener in listeners:
+                accepting.start(partial(acceptor.accept_from, listener))
+            yield server
+        for listener in listeners:
+            listener.close()
+        await server.drain(grace)
+
+
+async def _first_of(runtime: Primitives, *operations: Coroutine[Any, Any, Any]) -> None:
+    """Run several operations until one of them has ended, and cancel the others."""
+    ended = runtime.new_flag()
+
+    async def run_one(operation: Coroutine[Any, Any, Any]) -> None:
+        try:
+            await operation
+        finally:
+            ended.set()
+
+    async with runtime.open_tasks() as tasks:
+        for operation in operations:
+            tasks.start(partial(run_one, operation))
+        await ended.wait()
 
 
 async def _listen_to_nobody(socket: WebSocketSession, _: Request) -> None:

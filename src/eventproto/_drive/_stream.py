@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, TypeAlias, TypeVar
+from contextlib import suppress
+from typing import Final, TypeAlias, TypeVar, cast
 
 from typing_extensions import override
 
@@ -19,7 +20,9 @@ from eventproto import (
     EOF,
     Chunk,
     Closed,
+    ClosedError,
     ConnectionLost,
+    End,
     Event,
     LocalProtocolError,
     Machine,
@@ -151,6 +154,14 @@ class StreamSession(Session[CommandT]):
             self._on_event = None
         if self._mistake is not None:
             raise self._mistake
+
+    async def end(self) -> None:
+        """Tell the machine to end, and wait until the connection is gone."""
+        with suppress(ClosedError):
+            self.post(cast("CommandT", End()))  # without waiting: the peer may not read
+        while await self.next_event() is not None:
+            pass
+        await self.wait_gone()
 
     @abstractmethod
     def abort(self) -> None:

@@ -9,12 +9,18 @@ __all__ = ["unwrapped"]
 
 
 @contextmanager
-def unwrapped() -> Generator[None]:
-    """Raise what a block raised, not the group that a nursery puts round it."""
+def unwrapped(*beside: type[BaseException]) -> Generator[None]:
+    """Raise what a block raised, not the group that a nursery puts round it.
+
+    Args:
+        beside: What does not count beside an error, such as being cancelled if that is said again
+            as long as it holds.
+    """
     try:
         yield
     except BaseExceptionGroup as group:
-        only, *others = group.exceptions
+        _, errors = group.split(beside)
+        only, *others = (errors or group).exceptions
         if others:
             raise
         raise only from only.__cause__

@@ -1,104 +1,47 @@
-"""Connections on asyncio: to where a request goes, or through a proxy to there."""
+"""Connections on asyncio: what `eventproto._drive._connect.Network` asks for."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
 from socket import SOCK_STREAM
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from typing_extensions import override
 
 from eventproto import EOF, Chunk
-from eventproto._address import AddressPolicy
-from eventproto._drive._tunnel import open_tunnel, tunnel_to
+from eventproto.asyncio._primitives import before, new_flag, now, open_tasks, sleep, unix_time
 from eventproto.asyncio._stream import StreamConnection
-from eventproto.http import Limits, Request
-from eventproto.proxy import Proxy
 
-__all__ = ["open_connection"]
+__all__ = [
+    "Wire",
+    "before",
+    "new_flag",
+    "now",
+    "open_tasks",
+    "reach",
+    "resolve",
+    "sleep",
+    "unix_time",
+]
 
 SessionT = TypeVar("SessionT", bound=StreamConnection[Any])
 
-_LIMITS: Final = Limits()
+
+async def resolve(host: str, port: int) -> list[str]:
+    """See `Network`."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
+    return [str(each[4][0]) for each in found]
 
 
-async def open_connection(
-    session: SessionT,
-    request: Request,
-    *,
-    tls: ssl.SSLContext | None,
-    policy: AddressPolicy,
-    proxy: Proxy | None = None,
-    limits: Limits = _LIMITS,
-) -> SessionT:
-    """Put a session on a connection to the origin of a request.
-
-    The name is resolved once, and the connection goes to an address that the policy has seen. It
-    may take as long as an answer may take, a tunnel included.
-
-    Raises:
-        OSError: No address can be reached, or none may be.
-        EventprotoError: The proxy opens no tunnel.
-    """
-    context = (tls or ssl.create_default_context()) if request.secure else None
-    patience = asyncio.timeout(limits.response_time)
-    try:
-        async with patience:
-            if proxy is None:
-                await _connect(lambda: session, request.host, request.port, context, policy)
-            else:
-                tunnel = tunnel_to(proxy, request, policy, limits)
-                outer = (tls or ssl.create_default_context()) if proxy.secure else None
-                early = _Early()
-                await _connect(lambda: early, proxy.host, proxy.port, outer, policy)
-                try:
-                    early.arrived = await open_tunnel(tunnel, early, secure=request.secure)
-                    if context is not None:
-                        await early.start_tls(context, request.host)
-                    early.hand_over(session)
-                except BaseException:
-                    early.transport.abort()
-                    raise
-    except TimeoutError as error:
-        if not patience.expired():
-            raise
-        msg = f"no connection within {limits.response_time} seconds"
-        raise TimeoutError(msg) from error
-    return session
-
-
-async def _connect(
-    protocol: Callable[[], asyncio.BaseProtocol],
-    host: str,
-    port: int,
-    context: ssl.SSLContext | None,
-    policy: AddressPolicy,
-) -> None:
-    """Connect to the first address that can be reached of those that the policy permits."""
+async def reach(address: str, port: int) -> Wire:
+    """See `Network`."""
     loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, type=SOCK_STREAM)
-    except ValueError as error:
-        # A name that cannot be looked up at all: a label too long, or empty.
-        msg = f"{host!r} is no host name: {error}"
-        raise OSError(msg) from error
-    failure = OSError("no address")
-    for address in policy.choose([str(each[4][0]) for each in found]):
-        try:
-            await loop.create_connection(
-                protocol, address, port, ssl=context, server_hostname=host if context else None
-            )
-        except OSError as error:
-            failure = error
-        else:
-            return
-    raise failure
+    return (await loop.create_connection(Wire, address, port))[1]
 
 
-class _Early(asyncio.Protocol):
-    """Keeps what arrives before there is a session on the connection."""
+class Wire(asyncio.Protocol):
+    """See `eventproto._drive._connect.Wire`."""
 
     transport: asyncio.Transport  # from connection_made on
 
@@ -107,8 +50,6 @@ class _Early(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._moved = asyncio.Event()
         self._gone = False
-
-    # The tunnel's wire.
 
     async def send(self, data: bytes) -> None:
         """See `Wire`."""
@@ -121,19 +62,26 @@ class _Early(asyncio.Protocol):
             await self._moved.wait()
         return self.arrived.pop(0)
 
+    async def secure(self, host: str, tls: ssl.SSLContext | None) -> None:
+        """See `Wire`."""
+        context = tls or ssl.create_default_context()
+        secured = await self._loop.start_tls(self.transport, self, context, server_hostname=host)
+        self.transport = cast("asyncio.Transport", secured)
+
+    def abort(self) -> None:
+        """See `Wire`."""
+        self.transport.abort()
+
     def now(self) -> float:
         """See `Wire`."""
         return self._loop.time()
 
-    # What follows the tunnel.
+    def hand_over(self, session: SessionT) -> SessionT:
+        """Have a session drive the connection.
 
-    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
-        """Speak TLS from now on."""
-        secured = await self._loop.start_tls(self.transport, self, context, server_hostname=host)
-        self.transport = cast("asyncio.Transport", secured)
-
-    def hand_over(self, session: StreamConnection[Any]) -> None:
-        """Give the connection to a session, with what has arrived for it."""
+        Raises:
+            ConnectionResetError: There is nothing left to drive.
+        """
         if self._gone:
             msg = "the connection was lost as soon as it stood"
             raise ConnectionResetError(msg)
@@ -141,6 +89,7 @@ class _Early(asyncio.Protocol):
         for chunk in self.arrived:
             session.machine.receive(chunk, self.now())
         session.connection_made(self.transport)
+        return session
 
     # The transport calls these.
 

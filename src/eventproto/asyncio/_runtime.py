@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from time import time as unix_time
 from typing import TypeVar
 
 from eventproto import Chunk, Machine
 from eventproto._address import AddressPolicy
-from eventproto.asyncio._calls import ConnectionPool, PulledEventSource, run
-from eventproto.asyncio._connect import open_connection
-from eventproto.asyncio._server import serve
+from eventproto._drive._connect import open_connection
+from eventproto.asyncio import _connect
+from eventproto.asyncio._calls import ConnectionPool
+from eventproto.asyncio._connect import resolve
+from eventproto.asyncio._listen import driven, listen
+from eventproto.asyncio._primitives import before, new_flag, now, open_tasks, sleep, unix_time
 from eventproto.asyncio._stream import StreamConnection, running
 from eventproto.http import Request
 from eventproto.proxy import Proxy
 
 __all__ = [
+    "before",
     "connect",
     "contexts",
-    "event_source",
+    "driven",
+    "listen",
+    "new_flag",
     "now",
+    "open_tasks",
     "pool",
-    "run",
-    "serve",
+    "resolve",
     "sleep",
     "unix_time",
 ]
@@ -34,8 +38,6 @@ CommandT = TypeVar("CommandT")
 T = TypeVar("T")
 
 pool = ConnectionPool
-event_source = PulledEventSource
-sleep = asyncio.sleep
 
 
 @asynccontextmanager
@@ -48,10 +50,8 @@ async def connect(
     proxy: Proxy | None,
 ) -> AsyncGenerator[StreamConnection[CommandT]]:
     """Drive a byte-stream machine for the time of the block."""
-    connection = StreamConnection(machine)
-    request = Request("GET", url)
-    await open_connection(connection, request, tls=tls, policy=policy, proxy=proxy)
-    async with running(connection):
+    wire = await open_connection(_connect, Request("GET", url), tls=tls, policy=policy, proxy=proxy)
+    async with running(wire.hand_over(StreamConnection(machine))) as connection:
         yield connection
 
 
@@ -75,8 +75,3 @@ async def contexts() -> AsyncGenerator[StackedContexts]:
     """Hold a context for somebody, for the time of the block at most."""
     async with AsyncExitStack() as stack:
         yield StackedContexts(stack)
-
-
-def now() -> float:
-    """The time on the clock of the loop."""
-    return asyncio.get_running_loop().time()

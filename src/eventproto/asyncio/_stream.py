@@ -19,13 +19,14 @@ from typing import Any, Final, TypeVar, cast
 
 from typing_extensions import override
 
-from eventproto import EOF, Chunk, ClosedError, End, Machine
+from eventproto import EOF, Chunk, Machine
 from eventproto._drive._stream import HIGH_WATER, PIECE, StreamSession
 from eventproto.asyncio._turn import Turn
 
 __all__ = ["StreamConnection", "running"]
 
 CommandT = TypeVar("CommandT")
+ConnectionT = TypeVar("ConnectionT", bound="StreamConnection[Any]")
 
 _MANY: Final = 16
 _BUFFER_SIZE: Final = 256 * 1024
@@ -280,15 +281,11 @@ _buffers: Final = _Buffers()
 
 
 @asynccontextmanager
-async def running(connection: StreamConnection[Any]) -> AsyncGenerator[None]:
-    """End a connection with the block: in order if the block does, at once if it raises."""
+async def running(connection: ConnectionT) -> AsyncGenerator[ConnectionT]:
+    """End a connection with the block: in order if the block does, else at once."""
     try:
-        yield
-        with suppress(ClosedError):
-            connection.post(End())  # a peer that does not read must not hold up the end
-        while await connection.next_event() is not None:
-            pass
-        await connection.wait_gone()
+        yield connection
+        await connection.end()
     finally:
         connection.abort()
         await connection.wait_gone()

@@ -1,29 +1,22 @@
-"""Calls on trio: connections to call over, roles to run, and an SSE client."""
+"""Calls on trio: a pool of connections to call over."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, TypeVar
+from contextlib import suppress
+from typing import Final
 
 import trio
 from typing_extensions import override
 
-from eventproto import EOF, CallMachine, Chunk, End, Event
-from eventproto._drive._event_source import EventSource
+from eventproto import EOF, Chunk, End, Event
 from eventproto._drive._pool import HttpSession, Pool
-from eventproto._drive._role import Flag, Role
-from eventproto._drive._unwrapped import unwrapped
 from eventproto.http import Call, ClientConnection, Request
-from eventproto.trio._connect import open_connection
+from eventproto.trio import _connect
+from eventproto.trio._primitives import unwrapped
 from eventproto.trio._stream import BROKEN, AnyStream, socket_of
 
-__all__ = ["ConnectionPool", "PulledEventSource", "RunningRole", "run"]
-
-CommandT = TypeVar("CommandT")
-T = TypeVar("T")
+__all__ = ["ConnectionPool"]
 
 _PIECE: Final = 64 * 1024  # bytes that are read, or written, at a time
 
@@ -140,87 +133,5 @@ class ConnectionPool(Pool):
     @override
     async def connect(self, request: Request) -> HttpSession:
         machine = ClientConnection(limits=self._limits)
-        stream = await open_connection(
-            machine,
-            request,
-            tls=self._tls,
-            policy=self._policy,
-            proxy=self._proxy,
-            limits=self._limits,
-        )
-        return _HttpConnection(machine, stream)
-
-
-class RunningRole(Role[CommandT]):
-    """A `Role` on trio."""
-
-    def __init__(self, machine: CallMachine[CommandT], pool: Pool, nursery: trio.Nursery) -> None:
-        self._nursery = nursery
-        self._deadline = math.inf
-        self._alarm = trio.CancelScope()
-        super().__init__(machine, pool)
-
-    async def keep_time(self) -> None:
-        """Do what is due when it is due, for ever."""
-        while True:
-            self._keep_time()
-            with trio.CancelScope(deadline=self._deadline) as self._alarm:
-                await trio.sleep_forever()
-
-    @override
-    def _now(self) -> float:
-        return trio.current_time()
-
-    @override
-    def _unix_time(self) -> float:
-        return time.time()
-
-    @override
-    def _new_flag(self) -> Flag:
-        return trio.Event()
-
-    @override
-    def _set_timer(self, deadline: float | None) -> None:
-        self._alarm.deadline = self._deadline = math.inf if deadline is None else deadline
-
-    @override
-    def _spawn(self, task: Callable[[Call], Coroutine[Any, Any, None]], call: Call) -> None:
-        self._nursery.start_soon(task, call)
-
-
-@asynccontextmanager
-async def run(machine: CallMachine[CommandT], pool: Pool) -> AsyncGenerator[RunningRole[CommandT]]:
-    """Run a role for the time of the block."""
-    with unwrapped():
-        async with trio.open_nursery() as nursery:
-            role = RunningRole(machine, pool, nursery)
-            nursery.start_soon(role.keep_time)
-            try:
-                yield role
-            finally:
-                nursery.cancel_scope.cancel()
-                pool.close()
-
-
-class PulledEventSource(EventSource):
-    """An `EventSource` on trio."""
-
-    @override
-    def _now(self) -> float:
-        return trio.current_time()
-
-    @override
-    def _unix_time(self) -> float:
-        return time.time()
-
-    @override
-    def _new_flag(self) -> Flag:
-        return trio.Event()
-
-    @override
-    async def _before(
-        self, deadline: float | None, operation: Callable[[], Awaitable[T]]
-    ) -> T | None:
-        with trio.move_on_at(math.inf if deadline is None else deadline):
-            return await operation()
-        return None
+        wire = await self.open(_connect, request)
+        return _HttpConnection(machine, wire.hand_over(machine))

@@ -5,29 +5,41 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from time import time as unix_time
 from typing import TypeVar
 
 import trio
 
 from eventproto import Chunk, Machine
 from eventproto._address import AddressPolicy
-from eventproto._drive._unwrapped import unwrapped
+from eventproto._drive._connect import open_connection
 from eventproto.http import Request
 from eventproto.proxy import Proxy
-from eventproto.trio._calls import ConnectionPool, PulledEventSource, run
-from eventproto.trio._connect import open_connection
-from eventproto.trio._server import serve
+from eventproto.trio import _connect
+from eventproto.trio._calls import ConnectionPool
+from eventproto.trio._connect import resolve
+from eventproto.trio._listen import driven, listen
+from eventproto.trio._primitives import (
+    before,
+    new_flag,
+    now,
+    open_tasks,
+    sleep,
+    unix_time,
+    unwrapped,
+)
 from eventproto.trio._stream import StreamConnection, running
 
 __all__ = [
+    "before",
     "connect",
     "contexts",
-    "event_source",
+    "driven",
+    "listen",
+    "new_flag",
     "now",
+    "open_tasks",
     "pool",
-    "run",
-    "serve",
+    "resolve",
     "sleep",
     "unix_time",
 ]
@@ -36,9 +48,6 @@ CommandT = TypeVar("CommandT")
 T = TypeVar("T")
 
 pool = ConnectionPool
-event_source = PulledEventSource
-sleep = trio.sleep
-now = trio.current_time
 
 
 @asynccontextmanager
@@ -51,10 +60,8 @@ async def connect(
     proxy: Proxy | None,
 ) -> AsyncGenerator[StreamConnection[CommandT]]:
     """Drive a byte-stream machine for the time of the block."""
-    request = Request("GET", url)
-    stream = await open_connection(machine, request, tls=tls, policy=policy, proxy=proxy)
-    connection = StreamConnection(machine, stream)
-    async with running(connection):
+    wire = await open_connection(_connect, Request("GET", url), tls=tls, policy=policy, proxy=proxy)
+    async with running(StreamConnection(machine, wire.hand_over(machine))) as connection:
         yield connection
 
 

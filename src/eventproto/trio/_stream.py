@@ -15,13 +15,14 @@ from typing import Any, Final, TypeAlias, TypeVar
 import trio
 from typing_extensions import override
 
-from eventproto import EOF, Chunk, ClosedError, End, Machine
+from eventproto import EOF, Chunk, Machine
 from eventproto._drive._stream import HIGH_WATER, StreamSession
-from eventproto._drive._unwrapped import unwrapped
+from eventproto.trio._primitives import unwrapped
 
 __all__ = ["BROKEN", "AnyStream", "StreamConnection", "running", "socket_of"]
 
 CommandT = TypeVar("CommandT")
+ConnectionT = TypeVar("ConnectionT", bound="StreamConnection[Any]")
 
 AnyStream: TypeAlias = trio.SocketStream | trio.SSLStream[Any]
 """A connection, over TLS or not; over TLS within TLS where an `https` proxy leads to its target."""
@@ -207,20 +208,16 @@ class StreamConnection(StreamSession[CommandT]):
 
 
 @asynccontextmanager
-async def running(connection: StreamConnection[Any]) -> AsyncGenerator[None]:
-    """Serve a connection for the time of the block, and end it with the block."""
+async def running(connection: ConnectionT) -> AsyncGenerator[ConnectionT]:
+    """Serve a connection; end it with the block: in order if the block does, else at once."""
     with unwrapped():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(connection.read)
             nursery.start_soon(connection.write)
             nursery.start_soon(connection.keep_time)
             try:
-                yield
-                with suppress(ClosedError):
-                    connection.post(End())  # a peer that does not read must not hold up the end
-                while await connection.next_event() is not None:
-                    pass
-                await connection.wait_gone()
+                yield connection
+                await connection.end()
             finally:
                 connection.abort()
                 nursery.cancel_scope.cancel()

@@ -1,0 +1,80 @@
+"""Listening on asyncio: see `eventproto._drive._listen.Listening`."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from eventproto import Chunk, Machine
+from eventproto.asyncio._stream import StreamConnection, running
+
+__all__ = ["Listener", "driven", "listen"]
+
+
+class Listener:
+    """See `eventproto._drive._listen.Listener`."""
+
+    def __init__(self, raw: socket.socket) -> None:
+        self.port: int = raw.getsockname()[1]
+        self._raw = raw
+        self._loop = asyncio.get_running_loop()
+
+    async def accept(self) -> socket.socket:
+        """See `Listener`."""
+        while True:
+            try:
+                accepted, _ = self._raw.accept()
+            except (BlockingIOError, InterruptedError):
+                await self._readable()
+            else:
+                return accepted
+
+    async def _readable(self) -> None:
+        # Not `sock_accept`: being cancelled, it may lose what it has accepted.
+        readable = asyncio.Event()
+        self._loop.add_reader(self._raw, readable.set)
+        try:
+            await readable.wait()
+        finally:
+            self._loop.remove_reader(self._raw)
+
+    def close(self) -> None:
+        """See `Listener`."""
+        self._raw.close()
+
+
+async def listen(address: str, port: int) -> Listener:
+    """See `Listening`."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    raw = socket.create_server((address, port), family=family, backlog=socket.SOMAXCONN)
+    raw.setblocking(False)  # noqa: FBT003  # its only parameter
+    return Listener(raw)
+
+
+@asynccontextmanager
+async def driven(
+    machine: Machine[Any, Chunk, Chunk],
+    raw: socket.socket,
+    *,
+    tls: ssl.SSLContext | None,
+    handshake_time: float,
+) -> AsyncGenerator[StreamConnection[Any]]:
+    """See `Listening`."""
+    connection = StreamConnection(machine)
+    raw.setblocking(False)  # noqa: FBT003  # its only parameter
+    try:
+        await asyncio.get_running_loop().connect_accepted_socket(
+            lambda: connection,
+            raw,
+            ssl=tls,
+            ssl_handshake_timeout=handshake_time if tls else None,
+        )
+    except BaseException:
+        raw.close()
+        raise
+    async with running(connection):
+        yield connection
