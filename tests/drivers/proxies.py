@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
 import anyio
@@ -28,8 +28,9 @@ async def proxy(
         listener = TLSListener(listener, tls, standard_compatible=False)
 
     async def attend(stream: ByteStream) -> None:
-        async with stream:
-            await behave(stream)
+        with suppress(anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError):
+            async with stream:
+                await behave(stream)
 
     async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, attend)
@@ -105,7 +106,7 @@ async def relay(one: ByteStream, other: ByteStream) -> None:
         try:
             async for data in source:
                 await sink.send(data)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream):
             pass
         tasks.cancel_scope.cancel()
 
