@@ -32,7 +32,7 @@ Where the specification leaves a choice, this package has decided:
   unless another status is asked for; a subscription that was denied after it was verified goes
   on until its lease ends, since a denial is signed by nobody.
 - Publish requests name the topic as `hub.url` and as `hub.topic`, and hubs take either.
-- URLs with fragments are refused; those that are discovered lose them.
+- URLs with a user or a fragment are refused; those that are discovered lose the fragment.
 
 The specification is the W3C Recommendation of 23 January 2018, whose sections are cited.
 """

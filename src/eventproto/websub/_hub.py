@@ -61,10 +61,12 @@ class Hub(RetryingMachine[_Command, Task]):
 
     A request to subscribe or to unsubscribe is accepted (202) if it is well-formed and then
     verified with its callback; it changes nothing before that (`Subscribed`, `SubscriptionEnded`,
-    `VerificationFailed`); a subscriber that does not answer is asked twice more, since it may have
-    confirmed. A publish request, with the topic as `hub.topic` or `hub.url`, has the
-    hub fetch the topic, if it has subscribers, and deliver to all of them what it got. Sending a
-    `Message` delivers its data to the subscribers of its `source`, without a fetch.
+    `VerificationFailed`). A subscriber that does not answer is asked twice more, since it may have
+    confirmed.
+
+    A publish request, with the topic as `hub.topic` or `hub.url`, has the hub fetch the topic, if
+    it has subscribers, and deliver to all of them what it got. Sending a `Message` delivers its
+    data to the subscribers of its `source`, without a fetch.
 
     Each delivery is a task of its own: none waits for another one, and one that is tried again
     may come after a later one (`Delivered`, `DeliveryFailed`). 410 ends a subscription; nothing
@@ -78,6 +80,7 @@ class Hub(RetryingMachine[_Command, Task]):
         url: Where the hub is: calls to any path but this one are answered with 404.
         admit: Decides about a subscription before it is verified: None admits it, and a string is
             the reason why it is denied, which its subscriber is told (5.2). Admits all by default.
+            What it raises is answered with 500 (`VerificationFailed`).
         method: What to sign with; subscribers from before WebSub know only `"sha1"`.
         schedule: How long to wait before a delivery, a fetch or a verification is tried again.
         entropy: For challenges, and the jitter in the schedule.
