@@ -74,7 +74,9 @@ def unsendable_sse_events() -> st.SearchStrategy[Sendable]:
     )
 
 
-def sse_streams(*, last_event_id: str = "") -> st.SearchStrategy[tuple[bytes, list[Event]]]:
+def sse_streams(
+    *, last_event_id: str = "", binary: bool = True
+) -> st.SearchStrategy[tuple[bytes, list[Event]]]:
     """Event streams as a server may write them, and the events that a decoder must make of them.
 
     They have all that the format has: each field in each of its spellings, comments, fields of
@@ -83,12 +85,13 @@ def sse_streams(*, last_event_id: str = "") -> st.SearchStrategy[tuple[bytes, li
 
     Args:
         last_event_id: The last event ID that the decoder is told to start with.
+        binary: Whether there are events of bytes, as base64: an extension of this library.
     """
-    return _streams(_valid_lines(), [b""], last_event_id)
+    return _streams(_valid_lines(binary=binary), [b""], last_event_id)
 
 
 def near_valid_sse_streams(
-    *, last_event_id: str = ""
+    *, last_event_id: str = "", binary: bool = True
 ) -> st.SearchStrategy[tuple[bytes, list[Event]]]:
     """Event streams that a server gets wrong, and the events that a decoder must make of them.
 
@@ -98,12 +101,13 @@ def near_valid_sse_streams(
 
     Args:
         last_event_id: The last event ID that the decoder is told to start with.
+        binary: Whether there are events of bytes, as base64: an extension of this library.
     """
-    return _streams(_valid_lines() | _near_valid_lines(), _UNFINISHED, last_event_id)
+    return _streams(_valid_lines(binary=binary) | _near_valid_lines(), _UNFINISHED, last_event_id)
 
 
 def hostile_sse_streams(
-    *, last_event_id: str = "", repeat: int = 100
+    *, last_event_id: str = "", binary: bool = True, repeat: int = 100
 ) -> st.SearchStrategy[tuple[bytes, list[Event]]]:
     """Event streams meant to harm a decoder, and the events that it must make of them.
 
@@ -114,11 +118,12 @@ def hostile_sse_streams(
 
     Args:
         last_event_id: The last event ID that the decoder is told to start with.
+        binary: Whether there are events of bytes, as base64: an extension of this library.
         repeat: How often the parts of a flood are repeated at most, and the length of the line
             that never ends.
     """
     ends = [b"", b"\xef\xbb", b"\xf0\x9f\x98", b"data: ".ljust(repeat, b"x"), b":" * repeat]
-    return _streams(_valid_lines() | _hostile_lines(repeat), ends, last_event_id)
+    return _streams(_valid_lines(binary=binary) | _hostile_lines(repeat), ends, last_event_id)
 
 
 @st.composite
@@ -220,7 +225,7 @@ def _streams(
     return bytes(stream), _meaning(lines, last_event_id)
 
 
-def _valid_lines() -> st.SearchStrategy[list[_Line]]:
+def _valid_lines(*, binary: bool) -> st.SearchStrategy[list[_Line]]:
     text = _text(without="\r\n")
     line = st.one_of(
         st.just(_BLANK),
@@ -231,7 +236,8 @@ def _valid_lines() -> st.SearchStrategy[list[_Line]]:
         text.map(lambda comment: (b": " + comment.encode(), "comment", comment)),
         st.sampled_from(_UNKNOWN).map(_ignored),
     )
-    return line.map(lambda each: [each]) | st.builds(_binary, st.binary(max_size=50))
+    lines = line.map(lambda each: [each])
+    return lines | st.builds(_binary, st.binary(max_size=50)) if binary else lines
 
 
 def _near_valid_lines() -> st.SearchStrategy[list[_Line]]:

@@ -85,7 +85,11 @@ def websocket_streams(draw: st.DrawFn, *, masked: bool) -> tuple[bytes, list[Eve
 
 @st.composite
 def broken_websocket_streams(
-    draw: st.DrawFn, *, masked: bool, limits: websocket.Limits = websocket.Limits()
+    draw: st.DrawFn,
+    *,
+    masked: bool,
+    limits: websocket.Limits = websocket.Limits(),
+    prompt: bool = True,
 ) -> tuple[bytes, list[Event], int]:
     """What a peer must not send, with the events before that and the close code that answers it.
 
@@ -94,6 +98,8 @@ def broken_websocket_streams(
     Args:
         masked: Whether it is a client that sends.
         limits: Those of the receiver, each of them more than 65536 bytes.
+        prompt: Whether the receiver must see a violation with the byte that is one. Otherwise
+            enough follows for one that looks at whole frames.
     """
     before, events = draw(websocket_streams(masked=masked))
     within = draw(st.booleans())
@@ -107,6 +113,8 @@ def broken_websocket_streams(
         )
     )
     after = draw(encoded_frames(Frame(Opcode.PING), masked=masked) | st.binary(max_size=10))
+    if not prompt:
+        after += bytes(_LARGEST_REST)
     return before + violation + after, events, code
 
 
@@ -158,6 +166,7 @@ def rejected_websocket_headers(draw: st.DrawFn, request: Request) -> tuple[int, 
 
 _CHARACTERS: Final = st.characters(codec="utf-8") | st.sampled_from("\0\x7f\u00e9\u20ac\U0001f600")
 _EDGES: Final = (0, 125, 126, 127, 65535, 65536)
+_LARGEST_REST: Final = 300  # of a frame that was cut off
 _FIN: Final = 0x80
 _MASK: Final = 0x80
 
