@@ -121,6 +121,26 @@ def test_a_rejection_that_came_whole() -> None:
     assert error.response == replace(NO, body=b"{}")
 
 
+@pytest.mark.parametrize(
+    ("content_type", "quoted"),
+    [
+        ("application/problem+json; charset=utf-8", True),
+        ("text/plain", True),
+        ("text/html", False),
+        ("image/png", False),
+    ],
+)
+def test_a_rejection_is_quoted(content_type: str, *, quoted: bool) -> None:
+    """As far as it is for whoever reads the error, and not too long."""
+    carrier = Carrier()
+    carrier.answer(Response(401, Headers({"Content-Type": content_type})))
+    carrier.body(b'{"error":"invalid key \xff"}' + b" " * 10_000, EOF)
+    message = str(carrier.closed())
+    assert message.startswith(f"expected 200 and text/event-stream from {URL}, got 401 and ")
+    assert ('{"error":"invalid key \ufffd"}' in message) is quoted
+    assert len(message) < 400
+
+
 def test_a_rejection_is_kept_as_far_as_there_is_room() -> None:
     """Then nobody waits for the rest of it."""
     carrier = Carrier(limits=Limits(rejection_size=10))

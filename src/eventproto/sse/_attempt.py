@@ -23,6 +23,7 @@ _DEFAULTS: Final = Headers(
     }
 )
 _HARMLESS: Final = frozenset(name.lower() for name, _ in _DEFAULTS)
+_LONGEST_QUOTE: Final = 200
 _SAID_OTHERWISE: Final = {
     "content-length": "the connection says it",
     "host": "the connection says it",
@@ -157,7 +158,7 @@ class Attempt:
         response = replace(self._response, body=bytes(self._rejection))
         with suppress(RemoteProtocolError):  # then it stays as it came
             response = _decoded(response, self._limits.rejection_size)
-        return HandshakeRejected(self._complaint, response=response)
+        return HandshakeRejected(f"{self._complaint}{_quotation(response)}", response=response)
 
 
 def _decoded(response: Response, size: int) -> Response:
@@ -168,6 +169,14 @@ def _decoded(response: Response, size: int) -> Response:
     while len(content) < size and (piece := decoder.read(size - len(content))):
         content += piece
     return Response(response.status, response.headers.without("Content-Encoding"), bytes(content))
+
+
+def _quotation(response: Response) -> str:
+    """How an answer begins that is for developers to read, or nothing."""
+    media_type = MediaType.parse(response.headers.get("Content-Type"))
+    if media_type is None or not media_type.essence.endswith(("/plain", "json")):
+        return ""
+    return f": {response.body[:_LONGEST_QUOTE].decode('utf-8', 'replace')!r}"
 
 
 def _tells_no_secret(name: str) -> bool:
