@@ -160,6 +160,9 @@ class Follower:
 
     def _post(self, events: Sequence[Any]) -> None:
         """Send events: what the connection has no room for is under the policy for slow clients."""
+        if len(events) == 1:  # as most often
+            self._connection.post_all(self._form.commands(events))
+            return
         self._connection.post_all(
             command for piece in self._pieces(events) for command in self._form.commands(piece)
         )
