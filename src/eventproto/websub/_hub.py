@@ -342,8 +342,8 @@ class Hub(RetryingMachine[_Command, Task]):
                 return None  # nothing hangs on it
             case Fetch() as task:
                 return self._fetched(attempt, task, outcome)
-            case Deliver(grant):
-                return self._delivered(grant, outcome)
+            case task:
+                return self._delivered(task.grant, outcome)
 
     @override
     def _retry_in(self, attempt: Attempt[Task], failure: Response | Exception) -> float | None:

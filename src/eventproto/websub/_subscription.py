@@ -135,7 +135,7 @@ class Subscription:
             case State.ACTIVE:
                 # Nor is a renewal put off, or whoever knows the callback could do so for ever.
                 return self, (SubscriptionDenied(name, denial.reason),)
-            case State.PENDING:
+            case _:
                 return _turned(self, Turn.DENIED, SubscriptionDenied(name, denial.reason))
 
     def unwanted(self, now: float) -> Step:
@@ -242,14 +242,13 @@ class Subscription:
 
     def _failed(self, error: Exception, now: float) -> Step:
         name = self.wanted.name
-        match self.state:
-            case State.PENDING:
-                return _turned(self, Turn.FAILED, SubscriptionFailed(name, error))
-            case State.UNSUBSCRIBING:
-                return _turned(self, Turn.FAILED, Unsubscribed(name, error))
-            case _:
-                after = replace(self, error=error)
-                return _turned(after, Turn.FAILED, renewal=self._half_time(now))
+        if self.state is State.UNSUBSCRIBING:
+            return _turned(self, Turn.FAILED, Unsubscribed(name, error))
+        if self.lease is None:
+            return _turned(self, Turn.FAILED, SubscriptionFailed(name, error))
+        left = self.lease.expires - now
+        after = replace(self, error=error)
+        return _turned(after, Turn.FAILED, renewal=now + max(left / 2, 1.0))
 
     def _expired(self) -> Step:
         after = replace(self, lease=None)
@@ -266,12 +265,6 @@ class Subscription:
     def _asking(self) -> Requesting | Verifying | None:
         """The phase, if a hub was asked."""
         return None if isinstance(self.phase, Discovering) else self.phase
-
-    def _half_time(self, now: float) -> float | None:
-        """When half of what is left of the lease is over."""
-        if self.lease is None:
-            return None
-        return now + max((self.lease.expires - now) / 2, 1.0)
 
 
 Step: TypeAlias = tuple[Subscription | None, tuple[Request | Event, ...]]
