@@ -65,22 +65,19 @@ def test_no_json_makes_another_exception(content: object) -> None:
     refused_or_read(json.dumps(content).encode())
 
 
-PIECES = [b"{", b"}", b"[", b"]", b",", b":", b" ", b"\n", b'"', b'"id"', b'"data"', b"1", b"-",
-          b"null", b"NaN", b"\\u", b"\xff", b"\xef\xbb\xbf", event()[1:-1]]  # fmt: skip
+PIECES = [b"{", b"}", b"[", b"]", b",", b":", b" ", b"\n", b"\x0b", b'"', b'"x"', b'"data"', b"1",
+          b"-", b"null", b"NaN", b"\\u", b"\xff", b"\xef\xbb\xbf"]  # fmt: skip
 
 
-@given(st.lists(st.sampled_from(PIECES)).map(b"".join))
-@example(b"{")
-@example(b"{}")
-@example(b'{"id"')
-@example(b'{"id":')
-@example(b'{"id":1')
-@example(b'{"id":1,')
-@example(b"{" + event()[1:-1] + b",}")
-@example(event() + b"x")
-def test_no_bytes_make_another_exception(data: bytes) -> None:
-    """They are an event only where the standard library reads an object."""
+CUTS = [0, 1, len(event()) - 1, len(event())]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=6).map(b"".join), st.sampled_from(CUTS))
+@example(b',"x"', CUTS[2])
+def test_no_bytes_make_another_exception(piece: bytes, cut: int) -> None:
+    """An event is read where the standard library reads an object, and nowhere else."""
     # CE C17
+    data = event()[:cut] + piece + event()[cut:]
     if refused_or_read(data) is not None:
         assert isinstance(json.loads(data.decode()), dict)
 
@@ -266,9 +263,16 @@ def test_unset_extensions_are_absent() -> None:
         b'"x"',
         b"{",
         b"\xff",
-        b"{1:2}",
-        b"{null:2}",
-        b'{"id" "1"}',
+        event()[:-1] + b",1:2}",
+        event()[:-1] + b",null:2}",
+        event()[:-1] + b',"x"}',
+        event()[:-1] + b",1}",
+        event()[:-1] + b',"x" "1"}',
+        event()[:-1] + b',"x":"1" "y":"1"}',
+        event()[:-1] + b',"x":}',
+        event()[:-1] + b",:1}",
+        event()[:-1],
+        b'{"x":1' + event()[1:],
         event() + b"{}",
         event()[:-1] + b",}",
         event()[:-1] + b"]",

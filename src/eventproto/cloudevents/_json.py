@@ -145,16 +145,19 @@ def _members(text: str) -> dict[str, tuple[Any, str]]:
         name, at = _VALUE(text, at)
         mark, at = _mark(text, at)
         if not isinstance(name, str) or mark != ":":
-            break
+            raise _no_object(text, at)
         member, end = _VALUE(text, at)
         if name in members:
             refuse(f"an event has each member once, this one has {name!r:.80} twice")
         members[name] = member, text[at:end]
         mark, at = _mark(text, end)
-    if mark != "}" or at != len(text):
-        msg = f"not an object near character {at}: {text[max(0, at - 20) : at + 20]!r}"
-        raise ValueError(msg)
+    if mark != "}" or at < len(text):
+        raise _no_object(text, at)
     return members
+
+
+def _no_object(text: str, at: int) -> ValueError:
+    return ValueError(f"not an object near character {at}: {text[max(0, at - 20) : at + 20]!r}")
 
 
 def _mark(text: str, at: int) -> tuple[str, int]:
