@@ -116,7 +116,7 @@ VECTORS: Final[list[Vector]] = [
         "type and data are reset", b"event: a\ndata\n\ndata\n\n", [said("", "a"), said("")]
     ),  # SSE E5, E7
     Vector("no empty events", b"\n\n\n: x\n\n", [Comment("x")]),  # SSE E11, J5
-    # The same for blocks of one line of data, which are read another way
+    # The same for blocks that are all alike, which are read in one go
     Vector("plain", b"data: a\n\ndata: b\n\n", [said("a"), said("b")]),  # SSE B9
     Vector("plain, empty", b"data: \n\ndata: \n\n", [said(""), said("")]),  # SSE E3
     Vector("plain, malformed", b"data: a\n\ndata: \xff\n\n", [said("a"), said("\ufffd")]),  # SSE B1
@@ -130,6 +130,34 @@ VECTORS: Final[list[Vector]] = [
     ),  # SSE E1
     Vector("plain, blank", b"data: a\n\ndata: b\n\n\n", [said("a"), said("b")]),
     Vector("plain, data twice", b"data: data: a\n\n", [said("data: a")]),  # SSE C3
+    Vector(
+        "typed",
+        b"event: a\ndata: b\n\nevent: c\ndata: d\n\n",
+        [said("b", "a"), said("d", "c")],
+    ),  # SSE D1
+    Vector("typed, empty", b"event: \ndata: \n\n", [said("")]),  # SSE D1, E5
+    Vector(
+        "typed, malformed", b"event: a\xff\ndata: \xff\n\n", [said("\ufffd", "a\ufffd")]
+    ),  # SSE B1
+    Vector("typed, then CR", b"event: a\ndata: b\rdata: c\n\n", [said("b\nc", "a")]),  # SSE B5
+    Vector(
+        "typed, then more than data",
+        b"event: a\ndata: b\n\nevent: c\nid: 1\ndata: d\n\nevent: e\ndata: f\n\n",
+        [said("b", "a"), said("d", "c", "1"), said("f", "e", "1")],
+    ),  # SSE E1
+    Vector(
+        "typed, then two lines of data",
+        b"event: a\ndata: b\n\nevent: c\ndata: d\ndata: e\n\n",
+        [said("b", "a"), said("d\ne", "c")],
+    ),  # SSE D2
+    Vector("typed, no data", b"event: a\n\nevent: b\ndata: c\n\n", [said("c", "b")]),  # SSE E2
+    Vector("typed twice", b"event: a\nevent: b\ndata: c\n\n", [said("c", "b")]),  # SSE D1
+    Vector(
+        "typed, then plain", b"event: a\ndata: b\n\ndata: c\n\n", [said("b", "a"), said("c")]
+    ),  # SSE E7
+    Vector(
+        "plain, then typed", b"data: a\n\nevent: b\ndata: c\n\n", [said("a"), said("c", "b")]
+    ),  # SSE E7
 ]
 
 # All of its directory `eventsource` that is about the format, by the names of the files there; what
@@ -233,7 +261,10 @@ WEB_PLATFORM_TESTS: Final[list[Vector]] = [
 _NAMES: Final = b"data event id retry data-encoding".split()
 _OTHERS: Final = b": x 7 aGk= base64 \0 \xef \xbb \xbf \xf0\x9f \xe2\x80\xa8".split(b" ")
 _WHITE: Final = [b" ", b": ", b"\r", b"\n", b"\r\n", b"\n\n"]
-_BLOCKS: Final = [b"data: x\n\n", b"data: \xc3\xa9\n\n", b"id: 7\ndata: x\n\n", b": x\n\n"]
+_BLOCKS: Final = [
+    *(b"data: x\n\n", b"data: \xc3\xa9\n\n", b"event: x\ndata: x\n\n", b"id: 7\ndata: x\n\n"),
+    *(b": x\n\n", b"event: x\n\n", b"event: x\r\ndata: x\r\n\r\n"),
+]
 _PIECES: Final = [*_NAMES, *_OTHERS, *_WHITE, *_BLOCKS]
 ANY_STREAMS: Final = st.lists(st.sampled_from(_PIECES) | st.binary(max_size=3)).map(b"".join)
 """Bytes of which most mean something."""

@@ -11,6 +11,7 @@ from httpx_sse._decoders import SSEDecoder, SSELineDecoder
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eventproto import Event, LocalProtocolError
 from eventproto.sse import Decoder, RetryChanged, ServerSentEvent, encode
 from eventproto.strategies import (
     chunkings,
@@ -39,6 +40,8 @@ def test_vector(vector: Vector) -> None:
     assert decoded([stream]) == events
     assert decoded(one_by_one(stream)) == events
     assert decoded(stream.splitlines(keepends=True)) == events
+    if not stream.startswith(BOM[:1]):
+        assert decoded([b"\n", stream]) == events
     assert read(stream).events == events
 
 
@@ -81,6 +84,28 @@ def test_decoder_starts_with_the_id_it_is_given() -> None:
     assert decoder.last_event_id == "41"
     decoder.receive(b"id\n\n")
     assert decoder.last_event_id == ""
+
+
+@pytest.mark.parametrize(
+    "wrong", ["data: a\n\n", bytearray(b"data: a\n\n"), memoryview(b"\r"), 7, None]
+)
+def test_what_is_not_bytes_is_refused(wrong: Any) -> None:
+    """Wherever the decoder is, and it has not changed."""
+    chunks = [b"", b"data: a\n\n", b"data: b", b"\r", b"\ndata: c\n\n"]
+    decoder = Decoder()
+    found: list[Event] = []
+    for chunk in chunks:
+        with pytest.raises(LocalProtocolError, match=f"bytes, not {type(wrong).__name__}"):
+            decoder.receive(wrong)
+        found += decoder.receive(chunk)
+    assert found == decoded(chunks)
+
+
+@pytest.mark.parametrize("wrong", [None, b"7", 7])
+def test_a_last_event_id_is_a_string(wrong: Any) -> None:
+    """Which a header that is not there is not."""
+    with pytest.raises(LocalProtocolError, match="string"):
+        Decoder(wrong)
 
 
 def test_last_event_id_is_set_by_the_blank_line() -> None:

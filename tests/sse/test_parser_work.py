@@ -67,6 +67,13 @@ def work(chunks: Iterable[bytes], monkeypatch: pytest.MonkeyPatch) -> tuple[int,
         pytest.param(lambda n: [b"data: x\n\n" * n], id="plain blocks"),
         pytest.param(lambda n: [b"data: x\n\n" * n + b":\n\n"], id="nearly plain blocks"),
         pytest.param(lambda n: [b"data: x\n\n:\n\n"] * n, id="nearly plain chunks"),
+        pytest.param(lambda n: [b"event: x\ndata: x\n\n" * n], id="typed blocks"),
+        pytest.param(
+            lambda n: [b"event: x\ndata: x\n\n" * n + b"event: x\n\n"], id="nearly typed blocks"
+        ),
+        pytest.param(
+            lambda n: [b"event: x\ndata: x\n\ndata", b": x\n\n"] * n, id="typed blocks cut in two"
+        ),
         pytest.param(lambda n: [b":\n" * n], id="comments"),
         pytest.param(lambda n: [*[b"\r"] * n], id="lone CRs"),
         pytest.param(lambda n: [*[b"\r", b"\n"] * n], id="CRLFs cut in two"),

@@ -6,7 +6,7 @@ from binascii import a2b_base64
 from collections.abc import Iterator
 from typing import Final
 
-from eventproto._errors import LimitExceeded
+from eventproto._errors import LimitExceeded, LocalProtocolError
 from eventproto._event import Event
 from eventproto._value import constructor
 from eventproto.sse._events import Comment, RetryChanged, ServerSentEvent
@@ -20,7 +20,11 @@ _LF: Final = 0x0A
 _NUL: Final = 0x00
 _DIGITS: Final = len(str(2**64))
 
+# How blocks begin that can be read in one go.
+_ALIKE: Final = (b"data: ", b"event:")
+
 _event: Final = constructor(ServerSentEvent)
+_comment: Final = constructor(Comment)
 
 
 class Decoder:
@@ -35,6 +39,9 @@ class Decoder:
         last_event_id: Where the stream before this one ended. Events without an id of their own
             carry it on.
         limits: The bounds of the stream.
+
+    Raises:
+        LocalProtocolError: `last_event_id` is no string.
 
     Attributes:
         last_event_id: The last event ID string, to be sent as `Last-Event-ID` by whoever wants
@@ -59,11 +66,14 @@ class Decoder:
     )
 
     def __init__(self, last_event_id: str = "", *, limits: Limits = Limits()) -> None:
+        if not isinstance(last_event_id, str):
+            msg = f"a last event ID is a string, got {last_event_id!r}"
+            raise LocalProtocolError(msg)
         self.last_event_id = last_event_id
         self.retry: int | None = None
         self.error: LimitExceeded | None = None
         self._limits = limits
-        # So few bytes of whole blocks exceed no limit, whatever they say.
+        # So few bytes without an id exceed no limit, whatever they say.
         self._harmless = min(limits.line_size, limits.event_size)
         # What counts for nothing if it comes next: the BOM, or the LF of a CRLF that was cut.
         self._skip = _BOM
@@ -84,9 +94,28 @@ class Decoder:
 
         Raises:
             LimitExceeded: The stream is beyond its limits, and everything before was returned.
+            LocalProtocolError: `chunk` is not of type bytes; nothing has changed.
         """
+        if not isinstance(chunk, bytes):
+            msg = f"a decoder receives bytes, not {type(chunk).__name__}"
+            raise LocalProtocolError(msg)
         if self.error is not None:
             raise self.error.with_traceback(None)  # which would grow each time
+        if chunk[-2:] == b"\n\n" and self._between_blocks and not (self._skip or self._unfinished):
+            # The short way of most chunks of most streams.
+            events = self._alike(chunk) or self._process(chunk)
+        else:
+            events = self._piece_together(chunk)
+        if self.error is not None:
+            # Nothing comes after it that could still be an event.
+            self._unfinished.clear()
+            self._data = None
+            if not events:
+                raise self.error
+        return events
+
+    def _piece_together(self, chunk: bytes) -> list[Event]:
+        """Read a chunk that may have been cut out anywhere, after what others have left."""
         if self._skip:
             chunk = self._join_unfinished(chunk)
             if len(chunk) < len(self._skip) and self._skip.startswith(chunk):
@@ -95,32 +124,19 @@ class Decoder:
             chunk = chunk.removeprefix(self._skip)
             self._skip = b""
         if _LF not in chunk and _CR not in chunk:
-            events: list[Event] = []
             self._keep(chunk)
-        else:
-            if self._unfinished:
-                chunk = self._join_unfinished(chunk)
-            rest = b""
-            if chunk[-1] == _CR:
-                self._skip = b"\n"
-            elif chunk[-1] != _LF:
-                end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1
-                chunk, rest = chunk[:end], chunk[end:]
-            if (
-                not self._between_blocks
-                or chunk[:6] != b"data: "
-                or chunk[-2:] != b"\n\n"
-                or not (events := self._plain(chunk))
-            ):
-                events = self._process(chunk)
-            if rest:
-                self._keep(rest)
-        if self.error is not None:
-            # Nothing comes after it that could still be an event.
-            self._unfinished.clear()
-            self._data = None
-            if not events:
-                raise self.error
+            return []
+        if self._unfinished:
+            chunk = self._join_unfinished(chunk)
+        rest = b""
+        if chunk[-1] == _CR:
+            self._skip = b"\n"
+        elif chunk[-1] != _LF:
+            end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1
+            chunk, rest = chunk[:end], chunk[end:]
+        events = self._process(chunk) if _CR in chunk else self._lines(chunk)
+        if rest:
+            self._keep(rest)
         return events
 
     def _keep(self, rest: bytes) -> None:
@@ -133,32 +149,56 @@ class Decoder:
         self._unfinished.clear()
         return joined
 
-    def _plain(self, blocks: bytes) -> list[Event]:
-        """Read blocks of one line of data each, as in most streams; or nothing, if one has more.
+    def _lines(self, lines: bytes) -> list[Event]:
+        """Read lines that end with LF; as many whole blocks in one go as can be."""
+        events: list[Event] = []
+        if not self._between_blocks:
+            block, end, lines = lines.partition(b"\n\n")
+            events = self._process(block + end)
+        if lines and self.error is None:
+            blocks, end, rest = lines.rpartition(b"\n\n")
+            if alike := self._alike(blocks + end):
+                events += alike
+                lines = rest
+            if lines:
+                events += self._process(lines)
+        return events
 
-        A single split finds their ends and takes the field names away, where `_process` would
-        look at each line. Such blocks are between others, begin with the name and end in LF.
+    def _alike(self, blocks: bytes) -> list[Event]:
+        """Read blocks that are one line of data each, or a type and one line of data each.
+
+        A single split finds their ends and takes field names away, where `_process` would look at
+        each line. If one of them is not like the others, it finds nothing.
         """
-        if len(blocks) > self._harmless:
+        start = 6 if blocks[:6] == b"data: " else 7 if blocks[:7] == b"event: " else 0
+        if not start or len(blocks) > self._harmless:
             return []
         try:
-            text = blocks[6:-2].decode()
+            text = blocks[start:-2].decode()
         except UnicodeDecodeError:
             return []
         if "\r" in text:
             return []
         event_id = self._id
-        if "\n" not in text:
-            return [_event(text, "message", event_id)]
-        events: list[Event] = []
-        for value in text.split("\n\ndata: "):
-            if "\n" in value:
+        if start == 6:
+            if "\n" not in text:
+                return [_event(text, "message", event_id)]
+            events: list[Event] = []
+            for value in text.split("\n\ndata: "):
+                if "\n" in value:
+                    return []
+                events.append(_event(value, "message", event_id))
+            return events
+        events = []
+        for block in text.split("\n\nevent: "):
+            event_type, found, value = block.partition("\ndata: ")
+            if not found or "\n" in event_type or "\n" in value:
                 return []
-            events.append(_event(value, "message", event_id))
+            events.append(_event(value, event_type or "message", event_id))
         return events
 
     def _process(self, chunk: bytes) -> list[Event]:
-        """Read lines, each of them with its end."""
+        """Read lines, one by one."""
         # Most of the time that a stream costs is spent here, hence the local names and the short
         # way for what most lines are.
         events: list[Event] = []
@@ -198,7 +238,7 @@ class Decoder:
                     event_id = value.decode("utf-8", "replace")
                     continue
                 if not name:
-                    events.append(Comment(value.decode("utf-8", "replace")))
+                    events.append(_comment(value.decode("utf-8", "replace")))
                     continue
                 if name == b"retry":
                     if (milliseconds := _reconnection_time(value)) is not None:
