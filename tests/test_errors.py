@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
+from pickle import dumps, loads
+
 import pytest
 
 import eventproto
@@ -16,7 +20,9 @@ from eventproto import (
     RemoteProtocolError,
     VerificationError,
 )
-from eventproto.http import Response
+from eventproto.http import Headers, Response
+from eventproto.proxy import SocksRejected, SocksReply
+from eventproto.websocket import AbnormalClosure, Close
 
 
 def test_one_root() -> None:
@@ -59,6 +65,34 @@ def test_closed_error_has_a_reason() -> None:
     reason = ConnectionLost("gone")
     assert ClosedError("x").reason is None
     assert ClosedError("x", reason=reason).reason is reason
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClosedError("x", reason=LocalProtocolError("y")),
+        RemoteProtocolError("x", code=1002),
+        LimitExceeded("x", code=413, limit="body_size"),
+        HandshakeRejected("x", response=Response(403, Headers({"A": "b"}), b"c")),
+        VerificationError("x", kind="stale"),
+        PeerTimeout("x"),
+        AbnormalClosure(Close(1000)),
+        SocksRejected("x", code=403, reply=SocksReply.NOT_ALLOWED),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda x: loads(dumps(x))])
+def test_errors_can_be_copied_and_sent_to_other_processes(
+    error: EventprotoError, copied: Callable[[EventprotoError], EventprotoError]
+) -> None:
+    """Whole, whatever their classes are made with."""
+    other = copied(error)
+    assert other is not error
+    assert (type(other), str(other), other.args) == (type(error), str(error), error.args)
+    assert vars(other).keys() == vars(error).keys()
+    assert {key: str(each) for key, each in vars(other).items()} == {
+        key: str(each) for key, each in vars(error).items()
+    }
 
 
 def test_the_language_knows_some_of_them() -> None:

@@ -41,7 +41,11 @@ class AddressPolicy:
                 raise LocalProtocolError(msg) from error
 
     def permits(self, address: str) -> bool:
-        """Whether this address may be connected to."""
+        """Whether this address may be connected to.
+
+        Raises:
+            ValueError: It is none, neither of IPv4 nor of IPv6.
+        """
         found = _unwrapped(ip_address(address.partition("%")[0]))
         return _is_public(found) or not self.public_only or _within(found, self.allowed)
 

@@ -7,6 +7,8 @@ codecs, which have no events to report with, do raise them.
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 __all__ = [
     "ClosedError",
     "ConnectionLost",
@@ -21,6 +23,12 @@ __all__ = [
 
 class EventprotoError(Exception):
     """The root of all errors that this library raises or reports."""
+
+    @override
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions are copied, and sent to other processes, by calling their class with `args`;
+        # but here a class may want more, or something else.
+        return _without_init, (type(self), self.args), vars(self)
 
 
 class LocalProtocolError(EventprotoError):
@@ -84,3 +92,9 @@ class PeerTimeout(EventprotoError, TimeoutError):
 
 class ConnectionLost(EventprotoError, ConnectionError):
     """The wire ended without a goodbye; `__cause__` is the operating system's error, if any."""
+
+
+def _without_init(kind: type[EventprotoError], args: tuple[object, ...]) -> EventprotoError:
+    error = kind.__new__(kind)
+    error.args = args
+    return error

@@ -14,6 +14,6 @@ def check_limits(limits: Any) -> None:  # noqa: ANN401  # any dataclass of numbe
     """Raise LocalProtocolError for the first field that is not positive; for `__post_init__`."""
     for each in fields(limits):
         limit = getattr(limits, each.name)
-        if not limit > 0:
-            msg = f"limit {each.name} must be positive, got {limit!r}"
+        if not isinstance(limit, int | float) or not limit > 0:
+            msg = f"limit {each.name} must be a positive number, got {limit!r}"
             raise LocalProtocolError(msg)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
+from typing import Any
 
 import pytest
 
-from eventproto import Event, Message
+from eventproto import Event, LocalProtocolError, Message
 from eventproto.http import Response
 from eventproto.sse import (
     Comment,
@@ -94,6 +95,19 @@ def test_a_gap_is_an_ordinary_event(gap: Gap) -> None:
 def test_what_is_no_gap(data: str | bytes) -> None:
     """An application may have events of that type, too."""
     assert Gap.of(ServerSentEvent(data, "gap")) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *((b"7", "history", None), (7, "history", None), ("7", "other", None)),
+        *(("7", b"x", None), ("7", ["history"], None), ("7", "history", b"a")),
+    ],
+)
+def test_a_gap_says_what_it_can_say(wrong: Any) -> None:
+    """Before it is sent, since nothing could be written for it."""
+    with pytest.raises(LocalProtocolError, match="a gap is after an id"):
+        Gap(*wrong)
 
 
 def test_a_gap_is_known_by_its_type() -> None:

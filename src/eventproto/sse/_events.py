@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from typing_extensions import override
 
+from eventproto._errors import LocalProtocolError
 from eventproto._event import Event, Message
 from eventproto._value import value
 from eventproto.http import Response
@@ -84,11 +85,20 @@ class Gap:
             that it has left follows. `"overflow"`: the client was too slow, and the server has
             dropped what waited longest.
         channel: Which of several channels on one stream; None for the stream.
+
+    Raises:
+        LocalProtocolError: A value of another kind.
     """
 
     after: str
     reason: Literal["history", "overflow"]
     channel: str | None = None
+
+    def __post_init__(self) -> None:
+        said: list[object] = [self.after, self.reason, self.channel or ""]
+        if not all(isinstance(each, str) for each in said) or self.reason not in _REASONS:
+            msg = f"a gap is after an id and has one of two reasons, got {self!r:.200}"
+            raise LocalProtocolError(msg)
 
     def event(self) -> ServerSentEvent:
         """The event that says it."""
@@ -143,3 +153,6 @@ class Disconnected(Event):
 
     error: Exception | None
     delay: float
+
+
+_REASONS: Final = frozenset({"history", "overflow"})
