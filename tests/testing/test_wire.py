@@ -101,6 +101,56 @@ def test_cut_after_breaks_the_connection_for_both() -> None:
         assert isinstance(wire.events(machine)[-1], Closed)
 
 
+@pytest.mark.parametrize("cut_after", [0, 3])
+def test_a_wire_that_breaks_says_so_to_both(cut_after: int) -> None:
+    """Also if nothing may pass at all, or all of what is written just so."""
+    left, right = Peer(), Peer()
+    wire = Wire(left, right, cut_after=cut_after)
+    wire.send(left, b"abc")
+
+    wire.run()
+
+    assert heard(wire, right) == [b"abc"][:cut_after]
+    for machine in (left, right):
+        assert isinstance(wire.events(machine)[-1], Closed)
+
+
+class Hoarder(Peer):
+    """Keeps all that it is brought."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.brought: list[Chunk] = []
+
+    @override
+    def receive(self, data: Chunk, now: float) -> None:
+        self.brought.append(data)
+        super().receive(data, now)
+
+
+def test_the_end_comes_once_and_nothing_behind_it() -> None:
+    """As of a driver, whoever ends the wire, and however often."""
+    left, right = Peer(), Hoarder()
+    wire = Wire(left, right, cut_after=3)
+    wire.send(left, b"a", End())
+    wire.send(right, b"bcd")
+
+    wire.run()
+
+    assert right.brought == [b"a", EOF]
+
+
+def test_what_is_sent_to_a_machine_itself_is_carried_too() -> None:
+    """Somebody may have its own way to it."""
+    left, right = Peer(), Peer()
+    wire = Wire(left, right)
+    left.send(b"hello", wire.now)
+
+    wire.run()
+
+    assert heard(wire, right) == [b"hello"]
+
+
 def test_the_application_answers_events_with_commands() -> None:
     """An answer may be late: the machine may have closed before."""
     left, right = Peer(), Peer()

@@ -52,6 +52,7 @@ class Wire:
         self._arrivals: list[tuple[float, int, int, Chunk]] = []
         self._ticket = count()
         self._dropped = [False, False]
+        self._ended = [False, False]  # nothing comes behind EOF
         self._events: tuple[list[Event], list[Event]] = ([], [])
         self._applications: list[Application | None] = [None, None]
         for machine in self._ends:
@@ -78,6 +79,7 @@ class Wire:
         Raises:
             AssertionError: It did not come to rest in `max_steps` steps.
         """
+        self._settle()  # somebody may have used a machine without telling
         for _ in range(max_steps):
             arrival = self._arrivals[0][0] if self._arrivals else math.inf
             deadlines = [machine.deadline for machine in self._ends]
@@ -133,12 +135,16 @@ class Wire:
     def _carry(self, side: int, chunk: Chunk) -> None:
         if chunk is EOF or self._room is None:
             self._arrive(side, chunk)
-        elif self._room > 0:
+            return
+        if self._room:
             self._arrive(side, chunk[: self._room])
-            self._room -= len(chunk)
-            if self._room <= 0:
-                self._arrive(0, EOF)
-                self._arrive(1, EOF)
+        self._room = max(0, self._room - len(chunk))
+        if not self._room:
+            self._arrive(0, EOF)
+            self._arrive(1, EOF)
 
     def _arrive(self, side: int, chunk: Chunk) -> None:
-        heappush(self._arrivals, (self.now + self._delay, next(self._ticket), side, chunk))
+        if not self._ended[side]:
+            self._ended[side] = chunk is EOF
+            arrival = (self.now + self._delay, next(self._ticket), side, chunk)
+            heappush(self._arrivals, arrival)
