@@ -70,11 +70,11 @@ async def test_an_answer_that_begins_before_the_call_has_ended(server: Open) -> 
 
     async def count(stream: Any) -> None:
         raw = await stream.receive(65536)
-        await stream.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nso far")
+        await stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nso far")
         body = bytearray(raw.partition(b"\r\n\r\n")[2])
         while len(body) < len(BIG):
             body += await stream.receive(65536)
-        await stream.send(b", all" if body == BIG else b", garbled")
+        await stream.send(b", all" if body == BIG else b", bad")
 
     async with server(count) as (url, pool):
         answer = pool.perform(Call(1, Request("POST", url, body=BIG), stream=True))

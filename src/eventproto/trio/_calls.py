@@ -83,6 +83,8 @@ class _HttpConnection(HttpSession):
         except BROKEN:
             self.machine.broken = True
             chunk = EOF
+        if self._outbox.ended and self._stream is not self._outbox:
+            self.machine.broken = True  # TLS ends before its connection does (RFC 9112, 9.8)
         self.machine.receive(chunk, trio.current_time())
 
     @override
@@ -100,6 +102,7 @@ class _Outbox(trio.abc.Stream):
     def __init__(self, socket: trio.socket.SocketType) -> None:
         self._socket = socket
         self.waiting = bytearray()
+        self.ended = False
 
     @override
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
@@ -112,9 +115,11 @@ class _Outbox(trio.abc.Stream):
     @override
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         try:
-            return await self._socket.recv(max_bytes or _PIECE)
+            data = await self._socket.recv(max_bytes or _PIECE)
         except OSError as error:
             raise trio.BrokenResourceError from error
+        self.ended = not data
+        return data
 
     @override
     async def aclose(self) -> None:
