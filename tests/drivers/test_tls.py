@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from types import ModuleType
 
 import anyio
+import anyio.to_thread
 import pytest
 import trustme
 
@@ -29,10 +30,10 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
-@contextmanager
-def secure_server(
+@asynccontextmanager
+async def secure_server(
     certificate: trustme.LeafCert, behave: Callable[[ssl.SSLSocket], None]
-) -> Iterator[str]:
+) -> AsyncIterator[str]:
     """A server in a thread, for one client; gives its URL."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     certificate.configure_cert(context)
@@ -48,7 +49,7 @@ def secure_server(
     thread.start()
     with listener:
         yield f"https://localhost:{listener.getsockname()[1]}"
-        thread.join(timeout=10)
+        await anyio.to_thread.run_sync(thread.join, 10)
 
 
 def say_nothing(secure: ssl.SSLSocket) -> None:
@@ -65,12 +66,10 @@ async def test_certificates_that_are_not_good(
         certificate = authority.issue_cert("localhost", not_after=datetime(2020, 1, 1, tzinfo=UTC))
     else:
         certificate = authority.issue_cert("elsewhere.test")
-    with (
-        secure_server(certificate, say_nothing) as url,
-        pytest.raises(ssl.SSLCertVerificationError, match=r"expired|not valid for"),
-    ):
-        async with runtime.connect(Framed(), url, tls=trusting):
-            pass
+    async with secure_server(certificate, say_nothing) as url:
+        with pytest.raises(ssl.SSLCertVerificationError, match=r"expired|not valid for"):
+            async with runtime.connect(Framed(), url, tls=trusting):
+                pass
 
 
 async def test_a_server_that_hangs_up_in_the_handshake(
@@ -109,7 +108,7 @@ async def test_an_answer_that_only_the_end_delimits(
         socket.socket(fileno=secure.detach()).close()
 
     pool = runtime._runtime.pool(tls=trusting)
-    with secure_server(authority.issue_cert("localhost"), answer) as url, anyio.fail_after(10):
+    async with secure_server(authority.issue_cert("localhost"), answer) as url:
         if cut:
             with pytest.raises(ConnectionLost, match="in the middle"):
                 await pool.request(Request("GET", url))
