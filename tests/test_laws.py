@@ -32,12 +32,17 @@ from eventproto import (
     websub,
 )
 from eventproto._layered import Layered
+from eventproto.engine import MemoryEngine
 from eventproto.http import Body, Call, Headers, Request, Response, Result
 from eventproto.testing import check_machine, feed
 
 Drawn: TypeAlias = Callable[[Sequence[Any]], st.SearchStrategy[Any]]
 
-FEW: Final = settings(max_examples=30, stateful_step_count=25, phases=[Phase.generate])
+# Few, since there are many machines. They are not shrunk: that takes minutes, and who needs a short
+# program leaves `phases` out.
+FEW: Final = settings(
+    max_examples=settings().max_examples // 5, stateful_step_count=25, phases=[Phase.generate]
+)
 
 
 class Case(NamedTuple):
@@ -240,6 +245,8 @@ SITE: Final = site.Site(
     {
         "/": site.EventStream(handler),
         "/socket": site.WebSocket(handler),
+        "/log": site.LogStream(MemoryEngine().log, "news"),
+        "/log/socket": site.LogSocket(MemoryEngine().log, ["news"]),
         "/hook": webhook.Receiver(SCHEME),
     }
 )
@@ -379,6 +386,8 @@ CASES: Final = {
         pieces(
             *HTTP_REQUESTS,
             UPGRADE.replace(b"GET /", b"GET /socket"),
+            UPGRADE.replace(b"GET /", b"GET /log/socket"),
+            HTTP_REQUESTS[0].replace(b"GET /", b"GET /log"),
             HTTP_REQUESTS[0].replace(b"GET /", b"GET /hook"),
             *CLIENT_FRAMES[:2],
         ),
