@@ -81,6 +81,7 @@ def test_what_is_refused(event: Sendable) -> None:
 
 
 WRONG: list[Any] = [1, 1.0, True, bytearray(b"a"), ["a"]]
+EMPTY: list[Any] = [None, 0, b"", ()]
 
 
 @pytest.mark.parametrize("wrong", WRONG)
@@ -90,6 +91,15 @@ def test_what_has_the_wrong_type_is_refused(wrong: Any) -> None:
     for event in [*events, Comment(wrong), wrong]:
         with pytest.raises(LocalProtocolError):
             encode(event)
+
+
+@pytest.mark.parametrize("wrong", EMPTY)
+def test_the_error_says_what_is_wrong_with_a_type(wrong: Any) -> None:
+    """That it is no string, and not that it is empty."""
+    with pytest.raises(
+        LocalProtocolError, match=re.escape(f"string without line ends, got {wrong!r}")
+    ):
+        encode(ServerSentEvent("", wrong))
 
 
 @pytest.mark.parametrize("wrong", [True, 1.0, "1", None])

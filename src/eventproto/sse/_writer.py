@@ -16,7 +16,7 @@ def encode(event: Sendable) -> bytes:
 
     What is written is read back equal, bytes exactly and text up to its line ends: the format has
     only lines, so CR, CRLF and LF each end one, and all of them are read as LF. Send bytes where
-    that matters.
+    that matters. (How large it may be is for each reader to say, see `Limits`.)
 
     A `Message` is exact. It is written as the `ServerSentEvent` of its type and id; its data as
     text if it is UTF-8 without carriage returns, else as bytes. Its other attributes have no
@@ -53,7 +53,7 @@ def encode(event: Sendable) -> bytes:
 def _block(data: object, event_type: object, event_id: object) -> str:
     head = ""
     if event_type != "message":
-        if not event_type:
+        if event_type == "":
             msg = "an event type must not be empty, for it would be read as 'message'"
             raise LocalProtocolError(msg)
         head += f"event: {_in_one_line('an event type', event_type)}\n"
