@@ -57,7 +57,7 @@ class Scheduler:
     def new_flag(self) -> Slot:
         return Slot()
 
-    async def wait_for(self, flag: Flag, _: float) -> None:
+    async def wait_for(self, flag: Flag, seconds: float) -> None:
         await flag.wait()
 
     async def take_turns(self) -> None:
