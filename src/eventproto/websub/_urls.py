@@ -25,7 +25,7 @@ def is_usable(url: str) -> bool:
     """Whether this is a URL that can be called and compared."""
     try:
         request = Request("GET", url)
-    except (LocalProtocolError, AttributeError, TypeError):  # the others if it is no text
+    except LocalProtocolError:
         return False
     # A user is there to hide where a URL leads (RFC 9110, 4.2.4), and would not be told it.
     return (
