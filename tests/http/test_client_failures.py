@@ -218,6 +218,7 @@ def test_a_call_has_exactly_one_result(chunks: list[Chunk], stream: bool) -> Non
         Call(1, Request("CONNECT", "http://a/", body=b"x")),
         Call(1, Request("TRACE", "http://a/", body=b"x")),
         Call(1, Request("POST", "http://a/", Headers({"Expect": "100-continue"}))),
+        Call(1, Request("GET", "http://a/", Headers({"Upgrade": "x"}))),
         Call(1, Request("GET", "http://a/", Headers({"Host": "b"}))),
         Call(1, Request("GET", "http://a/", Headers({"Content-Length": "1"}))),
         Call(1, Request("GET", "http://a/", Headers({"Transfer-Encoding": "chunked"}), b"x")),

@@ -172,6 +172,14 @@ def test_expect_is_answered_before_the_body() -> None:
     assert call.request.body == b"abc"
 
 
+def test_expect_of_an_old_client_means_nothing() -> None:
+    """RFC 9110, 10.1.1: it could not read the answer."""
+    head = b"POST / HTTP/1.0\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+    transcript = feed(ServerConnection(), [head + b"abc"])
+    assert isinstance(transcript.events[0], Call)
+    assert transcript.output == b""
+
+
 @given(malformed_requests(), st.data())
 def test_malformed_requests(drawn: tuple[bytes, int], data: st.DataObject) -> None:
     """Each is answered with its status, then the connection ends; no chunking changes that."""

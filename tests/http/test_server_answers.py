@@ -48,12 +48,33 @@ from tests.http.serving import (
     written,
 )
 
+SWITCHING = Response(101, Headers({"Connection": "upgrade", "Upgrade": "X"}))
+
 
 def test_a_whole_answer() -> None:
     """Status, reason, headers, length and body, in one piece; no Date, as there is no clock."""
     output, _, machine = serve(GET, whole(OK))
     assert output == b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 5\r\n\r\nhello"
     assert not machine.finished
+
+
+@pytest.mark.parametrize("wire", [GET, HEAD, OLD, GET.replace(b"Host: ", b"Host: ?")])
+@pytest.mark.parametrize("answer", [whole(OK), streamed(b"x", EOF)])
+def test_with_a_clock_answers_are_dated(wire: bytes, answer: Any) -> None:
+    """Whoever has one must say so (RFC 9110, 6.6.1), also where it refuses."""
+    machine = ServerConnection(clock_offset=784111777 - 100.5)
+    machine.receive(wire, 101.3)
+    call = machine.next_event()
+    for command in answer(call) if isinstance(call, Call) else ():
+        machine.send(command, 101.3)
+    assert written(machine).count(b"\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n") == 1
+
+
+def test_a_date_of_the_application_stays() -> None:
+    """It may have made the answer earlier; and an upgrade is no answer yet."""
+    dated = Response(200, Headers({"date": "then"}))
+    assert serve(GET, whole(dated), clock_offset=0)[0].lower().count(b"date: ") == 1
+    assert b"Date" not in serve(UPGRADE, whole(SWITCHING), clock_offset=0)[0]
 
 
 def test_a_streamed_answer() -> None:
@@ -132,7 +153,8 @@ def test_h11_reads_what_is_written(response: Response, method: str) -> None:
 def test_the_client_may_want_to_close() -> None:
     """`Connection: close` on either side ends the connection after the answer."""
     closing = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
-    output, events, machine = serve(closing, whole(OK))
+    output, events, machine = serve(closing + GET, whole(OK))
+    assert output.count(b"HTTP/1.1 200") == 1  # what comes behind it is not looked at
     assert b"\r\nConnection: close\r\n" in output
     assert (events[-1], machine.finished) == (Closed(), True)
     _, events, _ = serve(GET, whole(Response(200, Headers({"Connection": "close"}))))
@@ -181,8 +203,10 @@ def test_switching(chunks: list[Chunk], arrived: list[Chunk]) -> None:
     for chunk in chunks:
         machine.receive(chunk, 0)
     assert isinstance(machine.next_event(), Call)
-    machine.send(Result(1, Response(101, Headers({"Upgrade": "x"}))), 0)
-    assert written(machine) == b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"
+    machine.send(Result(1, SWITCHING), 0)
+    assert written(machine) == (
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: X\r\n\r\n"
+    )
     assert machine.switched
     assert machine.arrived == arrived
     assert machine.deadline is None
@@ -190,9 +214,7 @@ def test_switching(chunks: list[Chunk], arrived: list[Chunk]) -> None:
 
 def test_after_switching() -> None:
     """What still comes here is kept, within bounds; End ends it."""
-    _, _, machine = serve(
-        UPGRADE, whole(Response(101)), limits=Limits(head_size=100, body_size=100)
-    )
+    _, _, machine = serve(UPGRADE, whole(SWITCHING), limits=Limits(head_size=100, body_size=100))
     machine.receive(b"x" * 200, 0)
     machine.receive(EOF, 0)
     assert machine.arrived == [b"x" * 200, EOF]
@@ -206,12 +228,20 @@ def test_after_switching() -> None:
 def test_too_much_after_switching() -> None:
     """Nobody took over, and the client goes on."""
     limits = Limits(head_size=100, body_size=100)
-    _, _, machine = serve(UPGRADE, whole(Response(101)), limits=limits)
+    _, _, machine = serve(UPGRADE, whole(SWITCHING), limits=limits)
     machine.receive(b"x" * 201, 0)
     (closed,) = take(machine)
     assert isinstance(closed, Closed)
     assert isinstance(closed.error, LimitExceeded)
     assert written(machine) == b""
+
+
+def test_an_upgrade_that_waits_for_permission() -> None:
+    """It gets 100 before 101 (RFC 9110, 7.8)."""
+    asking = b"\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx"
+    output, _, machine = serve(UPGRADE.replace(b"\r\n\r\n", asking), whole(SWITCHING))
+    assert output.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 ")
+    assert machine.switched
 
 
 def test_an_upgrade_may_be_declined() -> None:
@@ -240,10 +270,13 @@ MISTAKES: list[tuple[bytes, list[Any], Any]] = [
     (GET, [], Body(1, b"x")),
     (GET, [], Message(data=b"x")),
     (GET, [], Result(1, Response(100))),
-    (GET, [], Result(1, Response(101))),
-    (UPGRADE, [], Result(1, Response(101, body=b"x"))),
-    (UPGRADE, [], Result(1, Response(101), more=True)),
-    (UPGRADE, [], Result(1, Response(101, Headers({"Content-Length": "0"})))),
+    (GET, [], Result(1, SWITCHING)),
+    (UPGRADE, [], Result(1, Response(101, Headers({"Connection": "upgrade"})))),
+    (UPGRADE, [], Result(1, Response(101, Headers({"Upgrade": "x"})))),
+    (UPGRADE, [], Result(1, Response(101, SWITCHING.headers + {"Upgrade": "y"}))),
+    (UPGRADE, [], Result(1, Response(101, SWITCHING.headers, b"x"))),
+    (UPGRADE, [], Result(1, SWITCHING, more=True)),
+    (UPGRADE, [], Result(1, Response(101, SWITCHING.headers + {"Content-Length": "0"}))),
     (GET, [], Result(1, Response(204, body=b"x"))),
     (GET, [], Result(1, Response(304, body=b"x"))),
     (GET, [], Result(1, Response(204), more=True)),

@@ -104,6 +104,9 @@ def request_head(request: Request) -> h11.Request:
     ):
         msg = f"Host is {request.authority!r}, Content-Length {length}, and nothing is encoded"
         raise LocalProtocolError(msg)
+    if "Upgrade" in headers and not _is_option(headers):
+        msg = "whoever sends Upgrade says so in Connection (RFC 9110, 7.8)"
+        raise LocalProtocolError(msg)
     headers = headers.replace("Host", request.authority)
     if request.body or request.method in _WITH_CONTENT:  # RFC 9110, 8.6
         headers = headers.replace("Content-Length", length)
@@ -113,8 +116,8 @@ def request_head(request: Request) -> h11.Request:
 def check_response(response: Response, request: Request, *, more: bool) -> None:
     """Raise LocalProtocolError if a response to a request would not arrive as it is meant."""
     status, lengths = response.status, set(response.headers.get_all("Content-Length"))
-    if status < 200 and not (status == 101 and any(request.headers.elements("Upgrade"))):
-        msg = f"status {status} does not answer this request; 101 answers one with Upgrade"
+    if status < 200 and not (status == 101 and _may_switch(response.headers, request.headers)):
+        msg = f"status {status} does not answer this request; 101 to what it says in Upgrade does"
     elif status in _NO_BODY and (response.body or more):
         msg = f"an answer with status {status} has no body"
     elif more and response.body:
@@ -126,6 +129,19 @@ def check_response(response: Response, request: Request, *, more: bool) -> None:
     else:
         return
     raise LocalProtocolError(msg)
+
+
+def _may_switch(answered: Headers, asked: Headers) -> bool:
+    """Whether both sides name the protocol (RFC 9110, 7.8)."""
+    switched, offered = (
+        {each.lower() for each in headers.elements("Upgrade")} for headers in (answered, asked)
+    )
+    return bool(switched) and switched <= offered and _is_option(answered)
+
+
+def _is_option(headers: Headers) -> bool:
+    """Whether `Connection` has what keeps intermediaries from passing `Upgrade` on."""
+    return "upgrade" in (each.lower() for each in headers.elements("Connection"))
 
 
 def _may_claim(response: Response, request: Request, lengths: set[str]) -> bool:

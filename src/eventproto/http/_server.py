@@ -22,6 +22,7 @@ from eventproto._errors import (
 )
 from eventproto._machine import EOF, Chunk, End, Machine
 from eventproto.http._call import Body, Call, Result
+from eventproto.http._date import http_date
 from eventproto.http._h11 import Channel
 from eventproto.http._headers import Headers
 from eventproto.http._heads import check_response, request_from, response_head, with_length
@@ -54,7 +55,7 @@ class ServerConnection(Machine[Result | Body | End, Chunk, Chunk]):
     the request target where that is absolute. A `Result` is whole, or with `more` it is the head,
     and `Body` values follow up to one with EOF; one with an error breaks the connection off, so
     that the client does not take the answer for complete. The connection writes `Content-Length`
-    or `Transfer-Encoding` and leaves out the body for HEAD. It has no clock and writes no `Date`.
+    or `Transfer-Encoding`, and `Date` if it has a clock, and leaves out the body for HEAD.
     Trailers are dropped.
 
     A result of status 101 switches: from then on the wire is for another machine, which begins
@@ -76,10 +77,19 @@ class ServerConnection(Machine[Result | Body | End, Chunk, Chunk]):
     Args:
         secure: Whether the connection came over TLS.
         limits: How much, and how slowly, the client may send.
+        clock_offset: Seconds to add to `now` to get Unix time, for `Date`; None if there is no
+            clock to tell it.
     """
 
-    def __init__(self, *, secure: bool = False, limits: Limits = Limits()) -> None:
+    def __init__(
+        self,
+        *,
+        secure: bool = False,
+        limits: Limits = Limits(),
+        clock_offset: float | None = None,
+    ) -> None:
         super().__init__()
+        self._clock_offset = clock_offset
         self._scheme = "https" if secure else "http"
         self._limits = limits
         self._channel: Channel[h11.Request] = Channel(h11.SERVER, limits)
@@ -235,7 +245,8 @@ class ServerConnection(Machine[Result | Body | End, Chunk, Chunk]):
             self._write(response_head(h11.InformationalResponse, 101, response.headers))
             self._enter(_Phase.SWITCHED)
         elif result.more:
-            self._write(response_head(h11.Response, response.status, self._last(response.headers)))
+            headers = self._completed(response.headers)
+            self._write(response_head(h11.Response, response.status, headers))
             # As h11 has decided; to ask it for each piece would cost more than all the rest.
             self._chunked = (self._channel.h11.their_http_version or b"") >= b"1.1"
             self._enter(_Phase.STREAMING)
@@ -312,12 +323,14 @@ class ServerConnection(Machine[Result | Body | End, Chunk, Chunk]):
 
     def _write_whole(self, response: Response) -> None:
         body = b"" if self._method == "HEAD" else response.body
-        headers = self._last(with_length(response, self._method))
+        headers = self._completed(with_length(response, self._method))
         head = response_head(h11.Response, response.status, headers)
         self._write(head, h11.Data(body), h11.EndOfMessage())
 
-    def _last(self, headers: Headers) -> Headers:
-        """Headers that say so if this is the last answer on the connection."""
+    def _completed(self, headers: Headers) -> Headers:
+        """Headers that say when this was answered, and if it is the last time on the connection."""
+        if self._clock_offset is not None and "Date" not in headers:  # RFC 9110, 6.6.1
+            headers += {"Date": http_date(int(self._now + self._clock_offset))}
         return headers.replace("Connection", "close") if self._ending else headers
 
     def _enter(self, phase: _Phase) -> None:

@@ -94,10 +94,14 @@ class SiteConnection(Layered[Any]):
     Args:
         site: What is found where.
         secure: Whether the connection came over TLS.
+        clock_offset: Seconds to add to `now` to get Unix time, for `Date`; None if there is no
+            clock to tell it.
     """
 
-    def __init__(self, site: Site, *, secure: bool = False) -> None:
-        self._http = ServerConnection(secure=secure, limits=site.limits)
+    def __init__(
+        self, site: Site, *, secure: bool = False, clock_offset: float | None = None
+    ) -> None:
+        self._http = ServerConnection(secure=secure, limits=site.limits, clock_offset=clock_offset)
         super().__init__(self._http)
         self._site = site
         self._stream: tuple[Hashable, sse.ServerStream] | None = None  # with its call's token
