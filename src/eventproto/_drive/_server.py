@@ -268,7 +268,8 @@ async def serve(
         server.port = listeners[0].port
 
         async def attend(socket: Any) -> None:  # noqa: ANN401  # each runtime has its own
-            machine = SiteConnection(site, secure=tls is not None)
+            clock_offset = runtime.unix_time() - runtime.now()
+            machine = SiteConnection(site, secure=tls is not None, clock_offset=clock_offset)
             time = site.limits.request_time
             async with runtime.driven(machine, socket, tls=tls, handshake_time=time) as connection:
                 await server.attend(connection)
