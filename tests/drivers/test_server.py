@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import ssl
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +13,7 @@ import pytest
 import trustme
 from anyio.abc import SocketStream
 
-from eventproto import Accept, Backoff, ClosedError, Message
+from eventproto import Accept, Backoff, Message
 from eventproto._address import ANYWHERE, AddressPolicy
 from eventproto.http import Headers, Request, Response
 from eventproto.site import EventStream, Site, WebSocket
@@ -25,6 +23,10 @@ from eventproto.websocket import Close, Text
 from tests.drivers.test_calls import Asker
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 LOOPBACK = AddressPolicy(allowed=("127.0.0.0/8",))
 
 
@@ -156,93 +158,6 @@ async def test_a_websocket_handler_that_returns_says_goodbye(runtime: ModuleType
     assert events[-1].error is None
 
 
-async def test_the_end_of_the_server_is_orderly(
-    runtime: ModuleType, count_tasks: Callable[[], int]
-) -> None:
-    """Streams end complete, WebSockets get 1001, nothing is left behind."""
-
-    async def stream(session: Any, request: Request) -> None:
-        await session.send(ServerSentEvent("one"))
-        await anyio.sleep_forever()
-
-    async def listen(session: Any, request: Request) -> None:
-        async for _ in session:
-            pass
-
-    site = Site({"/events": EventStream(stream), "/socket": WebSocket(listen)})
-    before = count_tasks()
-    found: dict[str, Any] = {}
-    async with anyio.create_task_group() as tasks:
-
-        async def read_stream(port: int, ready: anyio.Event) -> None:
-            async with await anyio.connect_tcp("127.0.0.1", port) as raw:
-                await raw.send(b"GET /events HTTP/1.1\r\nHost: h\r\n\r\n")
-                first = await raw.receive()
-                ready.set()
-                found["stream"] = first + await read_to_end(raw)
-
-        async def read_socket(port: int, ready: anyio.Event) -> None:
-            async with runtime.connect_websocket(f"ws://127.0.0.1:{port}/socket") as websocket:
-                ready.set()
-                found["socket"] = [event async for event in websocket.events()]
-
-        async with runtime.serve(site) as server:
-            for client in (read_stream, read_socket):
-                ready = anyio.Event()
-                tasks.start_soon(client, server.port, ready)
-                await ready.wait()
-
-    await anyio.wait_all_tasks_blocked()
-    assert found["stream"].endswith(b"data: one\n\n\r\n0\r\n\r\n")
-    assert Close(1001) in found["socket"]
-    assert count_tasks() == before
-
-
-async def test_peers_that_do_not_go_are_sent_away(runtime: ModuleType) -> None:
-    """After the grace, whatever they do."""
-
-    async def stubborn(session: Any, request: Request) -> None:
-        await anyio.sleep_forever()
-
-    async with runtime.serve(Site({"/": WebSocket(stubborn)}), grace=0.1) as server:
-        stream = await anyio.connect_tcp("127.0.0.1", server.port)
-        await stream.send(
-            b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
-        assert (await stream.receive()).startswith(b"HTTP/1.1 101")
-
-    async with stream:
-        with suppress(anyio.BrokenResourceError):
-            await read_to_end(stream)
-
-
-@pytest.mark.parametrize("error", [ClosedError("the peer has gone"), ZeroDivisionError()])
-async def test_a_handler_that_fails_at_being_cancelled(
-    runtime: ModuleType, error: Exception, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Its error does not become that of who has cancelled the server."""
-
-    async def fails(session: Any, request: Request) -> None:
-        await session.send(ServerSentEvent("one"))
-        try:
-            await anyio.sleep_forever()
-        finally:
-            raise error
-
-    with anyio.CancelScope() as scope:
-        async with (
-            runtime.serve(Site({"/": EventStream(fails)})) as server,
-            runtime.connect_sse(f"http://127.0.0.1:{server.port}/") as events,
-        ):
-            await anext(events)
-            scope.cancel()
-            await anyio.sleep_forever()
-
-    assert scope.cancelled_caught
-    assert ("the handler of / failed" in caplog.text) == isinstance(error, ZeroDivisionError)
-
-
 async def test_everything_over_tls(runtime: ModuleType, authority: trustme.CA) -> None:
     """TLS both ways: a webhook, a stream and a WebSocket on one secure server."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -363,11 +278,7 @@ async def test_the_fault_of_a_peer_is_not_logged_as_the_handlers(
         runtime.serve(Site({"/": WebSocket(echo)})) as server,
         await anyio.connect_tcp("127.0.0.1", server.port) as stream,
     ):
-        await stream.send(
-            b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-            b"\xff\xff"
-        )
+        await stream.send(UPGRADE + b"\xff\xff")
         assert b"\x88" in await read_to_end(stream)
 
     assert caplog.text == ""
