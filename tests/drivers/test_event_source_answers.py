@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import os
 import ssl
 import struct
 import zlib
@@ -145,6 +147,8 @@ async def test_a_post_to_who_is_not_there_yet(runtime: ModuleType) -> None:
     event = await events.next_event()
     assert isinstance(event, Disconnected)
     assert isinstance(event.error, Unsent)
+    refused = os.strerror(errno.ECONNREFUSED)
+    assert str(event.error) == f"no connection to 127.0.0.1:{port}: {refused}"
     assert isinstance(event.error.__cause__, ConnectionRefusedError)
     server = Server(HEAD + b"data: a\n\n")
     async with anyio.create_task_group() as tasks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, cast
 
@@ -154,7 +155,7 @@ class Answer:
                 except (OSError, ClosedError, RemoteProtocolError) as error:  # the last: a proxy's
                     if self._kept:
                         continue
-                    unsent = Unsent(f"no connection to {request.authority}: {error}")
+                    unsent = Unsent(f"no connection to {request.authority}: {_reason(error)}")
                     unsent.__cause__ = error
                     return Result(token, unsent)
             session = self._session
@@ -200,6 +201,14 @@ class Answer:
         if self._released:
             msg = "nobody waits for the answer any more"
             raise ConnectionAbortedError(msg)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong; with the network, in the words of the system, not of the runtime."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number and (type(error) is OSError or isinstance(error, ConnectionError | TimeoutError)):
+        return os.strerror(number)
+    return str(error)
 
 
 def _origin(request: Request) -> _Origin:
