@@ -23,7 +23,7 @@ MANY = 1000
 
 
 async def test_answers_are_dated(runtime: ModuleType) -> None:
-    """A server with a clock says when, whatever the answer is."""  # HTTP O1
+    """A server with a clock says when, whatever the answer is."""  # HTTP G6
 
     async def handler(session: Any, request: Request) -> None:
         await session.send(ServerSentEvent("now"))
@@ -42,7 +42,7 @@ async def test_answers_are_dated(runtime: ModuleType) -> None:
     "sent", [GET[:-1], b"POST /ask HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx"]
 )
 async def test_a_slow_request_is_answered(runtime: ModuleType, sent: bytes) -> None:
-    """A byte now and then does not help."""  # HTTP P1
+    """A byte now and then does not help."""  # HTTP J1
     limits = Limits(request_time=0.1, linger_time=0.1)
     async with (
         runtime.serve(Site({"/ask": Asker()}, limits=limits)) as server,
@@ -94,7 +94,7 @@ async def pour(hostile: socket.socket, wire: bytes, size: int) -> None:
 
 
 async def test_what_is_held_of_a_client_that_reads_nothing(runtime: ModuleType) -> None:
-    """It has bounds, however much it asks."""  # HTTP P4
+    """It has bounds, however much it asks."""  # HTTP J4
     ask = GET.replace(b"ask", b"ask?" + b"x" * 20_000)  # the answer repeats it
     async with runtime.serve(Site({"/ask": Asker()})) as server:
         with socket.create_connection(("127.0.0.1", server.port)) as hostile:

@@ -73,6 +73,7 @@ def test_the_end_of_the_connection() -> None:
 )
 def test_chunks(data: bytes, pieces: list[bytes]) -> None:
     """Sizes in hexadecimal digits, extensions and trailers that mean nothing."""
+    # HTTP D10, E1, E3, E5
     assert chunked(data) == pieces
     assert single(ChunkedBody(100), data) == b"".join(pieces)
 
@@ -101,6 +102,7 @@ def test_what_follows_is_left(pieces: list[bytes], behind: bytes) -> None:
 )
 def test_what_is_no_chunk(data: bytes) -> None:
     """Refused, wherever it is cut."""
+    # HTTP A3, E2
     for feed in (chunked, lambda wire: single(ChunkedBody(100), wire)):
         with pytest.raises(RemoteProtocolError) as raised:
             feed(data)
@@ -111,6 +113,7 @@ def test_what_is_no_chunk(data: bytes) -> None:
 @pytest.mark.parametrize("framing", [b"3;%s\r\nabc\r\n0\r\n\r\n", b"0\r\nA: b\r\nC:%s\r\n\r\n"])
 def test_framing_size(framing: bytes) -> None:
     """Of a line, and of all trailers with the line behind them: to the byte, and not held."""
+    # HTTP E4
     around = len(framing % b"") - (len(b"abc\r\n0\r\n\r\n") if b"abc" in framing else len(b"0\r\n"))
     right, wrong = framing % (b"x" * (100 - around)), framing % (b"x" * (101 - around))
     assert b"".join(chunked(right)) == single(ChunkedBody(100), right)
@@ -133,6 +136,7 @@ def test_framing_size(framing: bytes) -> None:
 )
 def test_what_honest_chunks_need(line: bytes, size: int, count: int) -> None:
     """Byte by byte, signed, or a long line now and then."""
+    # HTTP E4
     one = line % size + b"\r\n" + b"x" * size + b"\r\n"
     pieces = chunked(one * count + b"0\r\n\r\n", 1024)
     assert len(pieces) == count
@@ -140,6 +144,7 @@ def test_what_honest_chunks_need(line: bytes, size: int, count: int) -> None:
 
 def test_extensions_have_an_end() -> None:
     """RFC 9112, 7.1.1: a megabyte of them, a thousand bytes at a time, is an attack."""
+    # HTTP E4
     one = b"1;" + b"x" * 1000 + b"\r\nx\r\n"
     with pytest.raises(LimitExceeded) as raised:
         chunked(one * 1000, 1024)

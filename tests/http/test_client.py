@@ -74,6 +74,7 @@ def test_requests_are_written_whole(request_: Request, wire: bytes) -> None:
 
 def test_what_is_asked_of_a_server_as_a_whole() -> None:
     """RFC 9112, 3.2.4: there is no path."""
+    # HTTP B12
     for url, target in (("http://a", b"*"), ("http://a/", b"/"), ("http://a?b", b"/?b")):
         assert written(asking(Request("OPTIONS", url))).startswith(b"OPTIONS %b HTTP" % target)
 
@@ -138,6 +139,7 @@ def test_whole_answers(data: bytes, body: bytes) -> None:
 
 def test_an_answer_to_head_has_no_body() -> None:
     """But the length of the one that a GET would have."""
+    # HTTP D1
     request = Request("HEAD", "http://a/")
     (result,) = events_of(OK.removesuffix(b"hello"), request=request)
     assert result == Result("t", Response(200, Headers({"Content-Length": "5"})))
@@ -146,6 +148,7 @@ def test_an_answer_to_head_has_no_body() -> None:
 @pytest.mark.parametrize("data", [CLOSING, b"HTTP/1.0 200 OK\r\n\r\nabcde"])
 def test_a_body_up_to_the_end_of_the_connection(data: bytes) -> None:
     """Its end is no accident."""
+    # HTTP D12
     assert events_of(data, EOF) == (Result("t", Response(200, body=b"abcde")), Closed())
 
 
@@ -175,6 +178,7 @@ def test_a_stream_pauses_when_nobody_takes_it() -> None:
 
 def test_switching() -> None:
     """101 is the result, and the wire is another machine's, with what came behind it."""
+    # HTTP H11
     machine = asking(UPGRADE)
     machine.receive(SWITCHING + b"xyz", 0)
     assert take(machine) == [Result("t", Response(101, Headers({"Upgrade": "x"})))]
@@ -198,6 +202,7 @@ def test_switching() -> None:
 )
 def test_a_tunnel(head: bytes) -> None:
     """A success of CONNECT has no body, whatever it says (RFC 9110, 9.3.6)."""
+    # HTTP B10, D2
     machine = asking(CONNECT)
     assert written(machine) == b"CONNECT a.example:80 HTTP/1.1\r\nHost: a.example\r\n\r\n"
     machine.receive(head + b"xyz", 0)
@@ -233,6 +238,7 @@ def test_an_upgrade_may_be_declined() -> None:
 
 def test_reuse() -> None:
     """When an answer is complete, the next call may be made."""
+    # HTTP F1
     machine = ClientConnection()
     for token in ("a", "b"):
         assert machine.reusable
@@ -254,6 +260,7 @@ def test_reuse() -> None:
 )
 def test_no_reuse(request_: Request, data: bytes) -> None:
     """One of the sides does not want to."""
+    # HTTP F1, F5
     machine = asking(request_)
     machine.receive(data, 0)
     assert isinstance(machine.next_event(), Result)
@@ -265,6 +272,7 @@ def test_no_reuse(request_: Request, data: bytes) -> None:
 
 def test_an_answer_that_nobody_asked_for() -> None:
     """Between calls the server has nothing to say; it could be taken for the next answer."""
+    # HTTP D20
     machine = asking()
     machine.receive(OK + OK, 0)
     assert not machine.reusable
@@ -279,6 +287,7 @@ def test_an_answer_that_nobody_asked_for() -> None:
 
 def test_idle_time() -> None:
     """Before the first call and between calls, a connection ends in order."""
+    # HTTP J2
     machine = ClientConnection(limits=Limits(idle_time=5))
     machine.handle_timeout(0)
     assert machine.deadline == 5
@@ -292,6 +301,7 @@ def test_idle_time() -> None:
 
 def test_a_connection_is_reusable_when_its_answer_was_taken() -> None:
     """Or the next caller would get what is left of an answer that nobody wanted to the end."""
+    # HTTP F7
     machine = ClientConnection()
     machine.send(Call(1, GET, stream=True), 0)
     machine.receive(b"HTTP/1.1 307 Moved\r\nContent-Length: 3\r\n\r\nnow", 0)

@@ -57,6 +57,7 @@ def test_nothing_was_answered() -> None:
 )
 def test_an_answer_that_is_cut_short(data: bytes) -> None:
     """It is lost; but something was answered."""
+    # HTTP D11
     error = failure(data, EOF)
     assert isinstance(error, ConnectionLost)
     assert not isinstance(error, Unanswered)
@@ -64,6 +65,7 @@ def test_an_answer_that_is_cut_short(data: bytes) -> None:
 
 def test_a_stream_that_is_cut_short() -> None:
     """Everything before the cut is delivered."""
+    # HTTP D11
     events = events_of(CHUNKED.partition(b"0\r\nT")[0], EOF, stream=True)
     *_, before, last, closed = events
     assert before == Body("t", b"de")
@@ -75,6 +77,7 @@ def test_a_stream_that_is_cut_short() -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_connection_that_breaks_ends_no_answer(*, stream: bool) -> None:
     """Not even one whose length nothing declares, which the end in order would end."""
+    # HTTP D12
     connection = asking(stream=stream)
     connection.receive(b"HTTP/1.1 200 OK\r\n\r\nabc", 0.0)
     connection.broken = True
@@ -133,6 +136,7 @@ def test_garbage(data: bytes) -> None:
 )
 def test_limits(data: bytes, limits: Limits, name: str) -> None:
     """An answer that is too large in any way is the outcome, and the end."""
+    # HTTP J3
     error = failure(data, limits=limits)
     assert isinstance(error, LimitExceeded)
     assert error.limit == name
@@ -147,6 +151,7 @@ def test_a_streamed_body_has_no_limit() -> None:
 @pytest.mark.parametrize("part", [b"", OK[:1], OK[:-1]])
 def test_response_time(part: bytes) -> None:
     """A server that is silent is not waited for."""
+    # HTTP J5
     machine = asking(limits=Limits(response_time=5))
     machine.receive(part, 0)
     assert machine.deadline == 5
@@ -159,6 +164,7 @@ def test_response_time(part: bytes) -> None:
 
 def test_response_time_begins_anew_with_each_piece() -> None:
     """Of a body, not of a head; a stream may be silent for any time."""
+    # HTTP J5
     machine = asking(limits=Limits(response_time=5))
     machine.receive(OK[:10], 4)
     assert machine.deadline == 5
@@ -201,6 +207,7 @@ def test_end() -> None:
 )
 def test_a_call_has_exactly_one_result(chunks: list[Chunk], stream: bool) -> None:
     """Whatever comes, and nothing raises."""
+    # HTTP J6
     machine = asking(stream=stream)
     events = [*feed(machine, [*chunks, EOF]).events]
     assert sum(isinstance(each, Result) for each in events) == 1
@@ -236,6 +243,7 @@ def test_mistakes_change_nothing(mistake: Any) -> None:
 
 def test_one_call_at_a_time() -> None:
     """Pipelining is for servers to bear, not for this client to do."""
+    # HTTP F9
     machine = asking()
     with pytest.raises(LocalProtocolError, match="'t'"):
         machine.send(Call("u", GET), 0)

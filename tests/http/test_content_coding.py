@@ -167,6 +167,7 @@ def test_a_size_that_is_none() -> None:
 
 def test_a_bomb_is_never_held() -> None:
     """Sixteen kilobytes that are sixteen megabytes cost as much memory as was asked for."""
+    # HTTP J7
     bomb = gzip.compress(bytes(16 * 1024 * 1024))
     decoder = ContentDecoder(["gzip"])
     tracemalloc.start()
@@ -183,6 +184,7 @@ def test_a_bomb_is_never_held() -> None:
 
 def test_expansion_is_bounded() -> None:
     """Where it is set lower, or where codings of codings make more than one can."""
+    # HTTP J7
     body = gzip.compress(bytes(1_000_000))
     decoder = ContentDecoder(["gzip"], expansion=100)
     with pytest.raises(LimitExceeded) as raised:

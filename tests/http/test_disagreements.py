@@ -192,6 +192,7 @@ def test_what_both_take(text: str) -> None:
 )
 def test_what_neither_takes(text: str) -> None:
     """These are what requests are smuggled with."""
+    # HTTP A7, B1, D8
     assert both(text) == (None, None)
 
 
@@ -210,6 +211,7 @@ def test_what_neither_takes(text: str) -> None:
 )
 def test_what_only_this_package_takes(text: str, reason: str) -> None:
     """Nothing of that says where a message ends, unless it is certain."""
+    # HTTP D9, E2
     ours, theirs = both(text)
     assert ours == 1, reason
     assert theirs is None, reason
@@ -234,6 +236,7 @@ def test_what_only_this_package_takes(text: str, reason: str) -> None:
 )
 def test_what_only_llhttp_takes(text: str, reason: str) -> None:
     """It leaves to its users what is beyond syntax."""
+    # HTTP C10
     ours, theirs = both(text)
     assert ours is None, reason
     assert theirs is not None, reason
@@ -241,11 +244,13 @@ def test_what_only_llhttp_takes(text: str, reason: str) -> None:
 
 def test_a_head_whose_lines_end_in_two_ways() -> None:
     """A proxy may have taken the LF for a part of X, and not have seen the length at all."""
+    # HTTP A2
     assert both(f"{POST}X: y\nContent-Length: 3\r\n\r\nabc") == (None, None)
 
 
 def test_an_old_client_that_wants_to_go_on() -> None:
     """RFC 9112, 9.3: a server may close a connection of HTTP/1.0 all the same."""
+    # HTTP F2
     old = f"{HOST}Connection: keep-alive\r\n\r\n".replace("1.1", "1.0")
     assert both(old) == (1, 1)
     (ours, theirs) = our_requests((old * 2).encode()), read_requests((old * 2).encode())
@@ -254,6 +259,7 @@ def test_an_old_client_that_wants_to_go_on() -> None:
 
 def test_a_folded_line() -> None:
     """RFC 9112, 5.2: a server may refuse it, as both do; a client must not, as llhttp does."""
+    # HTTP C3, C4
     assert both(f"{HOST}X: y\r\n z\r\n\r\n") == (None, None)
     answer = b"HTTP/1.1 204 No Content\r\nX: y\r\n z\r\n\r\n"
     (ours,) = our_responses(answer).messages

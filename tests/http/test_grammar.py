@@ -19,6 +19,7 @@ def test_tokens() -> None:
 
 def test_urls() -> None:
     """RFC 3986, 2; and what browsers do not encode in a query."""
+    # HTTP B17
     unreserved = string.ascii_letters + string.digits + "-._~"
     legal = set(unreserved + ":/?#[]@" + "!$&'()*+,;=" + "%" + "^`{|}")
     assert {each for each in ASCII if is_url(each)} == legal

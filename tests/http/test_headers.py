@@ -15,6 +15,7 @@ FIELDS = [("Set-Cookie", "a=1"), ("Content-Type", "text/html"), ("set-cookie", "
 
 def test_names_match_in_any_case() -> None:
     """A name finds its fields however it is written."""
+    # HTTP C1
     fields = Headers(FIELDS)
     assert fields["content-type"] == fields.get("CONTENT-TYPE") == "text/html"
     assert "cOnTeNt-TyPe" in fields
@@ -24,6 +25,7 @@ def test_names_match_in_any_case() -> None:
 
 def test_duplicates_are_kept_in_order() -> None:
     """All values of a name can be had, and the first one is the one that counts alone."""
+    # HTTP C1
     fields = Headers(FIELDS)
     assert fields.get("Set-Cookie") == "a=1"
     assert fields.get_all("SET-COOKIE") == ("a=1", "b=2")
@@ -87,17 +89,20 @@ def test_a_name_is_a_token(name: str) -> None:
 )
 def test_a_value_cannot_write_further_lines(value: str) -> None:
     """Control characters are refused, and what no encoding can carry."""
+    # HTTP A4, C5, C6
     with pytest.raises(LocalProtocolError, match="'A'"):
         Headers({"A": value})
 
 
 def test_white_space_around_a_value_is_dropped() -> None:
     """RFC 9110, 5.5: it is no part of the value; inside it is."""
+    # HTTP C7
     assert Headers({"A": " \tb \t c\t "})["a"] == "b \t c"
 
 
 def test_any_byte_of_a_value_comes_back() -> None:
     """Text is UTF-8, and what is not UTF-8 survives all the same."""
+    # HTTP A1
     raw = [(b"A", "grüße".encode()), (b"B", b"\xff\x80\xc3")]
     assert Headers.decode(raw)["A"] == "grüße"
     assert Headers.decode(raw).encode() == raw
@@ -136,6 +141,7 @@ def test_no_bytes_make_an_untyped_exception(raw: list[tuple[bytes, bytes]]) -> N
 )
 def test_elements(text: str, elements: list[str]) -> None:
     """Lists may have empty members, and commas in quoted strings (RFC 9110, 5.6.1)."""
+    # HTTP C10
     assert list(Headers({"A": text}).elements("a")) == elements
 
 

@@ -54,6 +54,7 @@ def test_none_where_there_is_no_media_type(text: str | None) -> None:
 )
 def test_parameters(text: str, parameters: dict[str, str]) -> None:
     """By lower-case name, unquoted, the first of each; malformed ones are skipped."""
+    # HTTP C11
     media_type = MediaType.parse(text)
     assert media_type is not None
     assert media_type.parameters == parameters

@@ -26,6 +26,7 @@ from eventproto.strategies._http import requests
 )
 def test_parts_of_a_url(url: str, expected: tuple[object, ...]) -> None:
     """What a client needs to know to connect and to ask."""
+    # HTTP B7
     request = Request("GET", url)
     found = request.secure, request.host, request.port, request.authority, request.target
     assert found == expected
@@ -40,11 +41,13 @@ def test_parts_of_a_url(url: str, expected: tuple[object, ...]) -> None:
 )
 def test_idempotent(method: str, expected: bool) -> None:
     """What may be asked again without asking why the first answer did not come."""
+    # HTTP F10
     assert Request(method, "http://a").idempotent is expected
 
 
 def test_scheme_and_path() -> None:
     """The path is as it was sent, and never empty."""
+    # HTTP B18
     assert Request("GET", "HTTPS://a").scheme == "https"
     assert Request("GET", "http://a?b").path == "/"
     assert Request("GET", "http://a/%41//?b").path == "/%41//"
@@ -68,6 +71,7 @@ def test_query() -> None:
 )
 def test_a_url_is_absolute_and_encoded(url: str) -> None:
     """Anything else could not be sent, or would be read otherwise by others."""
+    # HTTP B14
     with pytest.raises(LocalProtocolError):
         Request("GET", url)
 
@@ -92,6 +96,7 @@ def test_a_url_is_its_authority_and_its_target(request: Request) -> None:
 @pytest.mark.parametrize("method", ["", "G T", "GET\r\n", "é"])
 def test_a_method_is_a_token(method: str) -> None:
     """RFC 9110, 9.1."""
+    # HTTP B2
     with pytest.raises(LocalProtocolError, match="method"):
         Request(method, "http://a/")
 
@@ -99,6 +104,7 @@ def test_a_method_is_a_token(method: str) -> None:
 @pytest.mark.parametrize("status", [-1, 0, 99, 600])
 def test_a_status_is_in_range(status: int) -> None:
     """RFC 9110, 15."""
+    # HTTP G5
     with pytest.raises(LocalProtocolError, match="status"):
         Response(status)
 
@@ -147,4 +153,5 @@ def test_of_text() -> None:
 )
 def test_the_target_of_connect(url: str, target: str) -> None:
     """Host and port, and the port is always there (RFC 9112, 3.2.3)."""
+    # HTTP B10
     assert Request("CONNECT", url).target == target

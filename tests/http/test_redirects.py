@@ -45,6 +45,7 @@ def leads(location: str, url: str = HERE, **changed: Any) -> str:
 )
 def test_what_is_asked_there(status: int, method: str, then: str) -> None:
     """RFC 9110, 15.4; what describes a body goes with it."""
+    # HTTP I1
     asked = follow(Request(method, HERE, TEXT, b"body"), redirect("/", status=status))
     kept = status != 303 and method == then
     headers = TEXT if kept else Headers({"Accept": "x"})
@@ -85,6 +86,7 @@ def test_a_redirect_that_does_not_say_where_is_none(locations: tuple[str, ...]) 
 )
 def test_where_a_location_leads(location: str, there: str) -> None:
     """From here, as a URL that can be sent."""
+    # HTTP I3
     assert leads(location) == there
 
 
@@ -116,6 +118,7 @@ def test_a_user_that_the_application_named_stays() -> None:
 )
 def test_a_location_may_lead_nowhere(location: str, reason: str) -> None:
     """The error says from where and why, and has the answer."""
+    # HTTP B15
     with pytest.raises(HandshakeRejected, match=reason) as raised:
         leads(location)
     assert str(raised.value).startswith(f"{HERE} redirects to {location!r}: ")
@@ -159,6 +162,7 @@ def test_a_websocket_leads_to_a_websocket(url: str, location: str, there: str) -
 )
 def test_what_does_not_leave_tls(request_: Request, location: str) -> None:
     """A body, and a WebSocket, which is there to send."""
+    # HTTP I4
     with pytest.raises(HandshakeRejected, match="is not secure"):
         follow(request_, redirect(location))
     secure = location.replace("://", "s://")
@@ -168,6 +172,7 @@ def test_what_does_not_leave_tls(request_: Request, location: str) -> None:
 @pytest.mark.parametrize("status", [301, 302, 303])
 def test_what_is_only_read_may_leave_tls(status: int) -> None:
     """Also after a POST whose answer is elsewhere: its body stays behind."""
+    # HTTP I4
     assert leads("http://b/") == "http://b/"
     asked = follow(Request("POST", HERE, TEXT, b"x"), redirect("http://b/", status=status))
     assert asked == Request("GET", "http://b/", Headers({"Accept": "x"}))
@@ -182,6 +187,7 @@ def test_where_there_was_no_tls_anything_may_go_on_without() -> None:
 @pytest.mark.parametrize("location", ["/", "ftp://nowhere/"])
 def test_redirects_are_few(location: str) -> None:
     """As many as the limit says; wherever the next one leads."""
+    # HTTP I2
     assert leads("/", followed=2, limit=3)
     with pytest.raises(LimitExceeded, match=r"more than 3 redirects") as raised:
         leads(location, followed=3, limit=3)

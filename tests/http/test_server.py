@@ -84,6 +84,7 @@ def test_h11_reads_the_same(drawn: tuple[bytes, Request]) -> None:
 )
 def test_the_url_is_absolute(secure: bool, line: str, host: str, url: str) -> None:
     """RFC 9112, 3.3."""
+    # HTTP B8, B13, B16
     wire = f"{line} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
     (call,) = feed(ServerConnection(secure=secure), [wire]).events
     assert isinstance(call, Call)
@@ -92,6 +93,7 @@ def test_the_url_is_absolute(secure: bool, line: str, host: str, url: str) -> No
 
 def test_old_clients_may_leave_out_the_host() -> None:
     """If the target says it (RFC 9112, 3.2.2); else nobody knows what is asked for."""
+    # HTTP B5
     (call,) = feed(ServerConnection(), [b"GET http://y/a HTTP/1.0\r\n\r\n"]).events
     assert isinstance(call, Call)
     assert call.request.url == "http://y/a"
@@ -100,6 +102,7 @@ def test_old_clients_may_leave_out_the_host() -> None:
 @pytest.mark.parametrize("lines", [b"\r\n", b"\n", b"\n\r\n\n"])
 def test_blank_lines_before_a_request(lines: bytes) -> None:
     """Some clients send one too many (RFC 9112, 2.2)."""
+    # HTTP A5
     (call,) = check_chunking(ServerConnection, lines + GET, eof=False)
     assert isinstance(call, Call)
 
@@ -107,6 +110,7 @@ def test_blank_lines_before_a_request(lines: bytes) -> None:
 @pytest.mark.parametrize("head", [GET.replace(b"\r\n", b"\n"), GET])
 def test_lines_end_in_one_way(head: bytes) -> None:
     """LF may end them (RFC 9112, 2.2), but not one here and there: a proxy may not have seen it."""
+    # HTTP A2
     (call,) = check_chunking(ServerConnection, head, eof=False)
     assert isinstance(call, Call)
     mixed = head.replace(b"\n", b"\nX: y\n" if b"\r" in head else b"\r\nX: y\n", 1)
@@ -116,6 +120,7 @@ def test_lines_end_in_one_way(head: bytes) -> None:
 @pytest.mark.parametrize("start", [b"\r", b"\r\r\n", b"\n\r"])
 def test_a_lone_cr_before_a_request(start: bytes) -> None:
     """It ends no line."""
+    # HTTP A3
     (closed,) = check_chunking(ServerConnection, start + GET)
     assert isinstance(closed, Closed)
     assert isinstance(closed.error, RemoteProtocolError)
@@ -128,6 +133,7 @@ def test_half_of_a_blank_line() -> None:
 
 def test_pipelined_requests_wait_for_their_turn() -> None:
     """The next request is reported when the one before has its answer; tokens count."""
+    # HTTP F8
     machine = ServerConnection()
     machine.receive(POST + b"\r\n" + GET, 0)
     (first,) = take(machine)
@@ -142,6 +148,7 @@ def test_pipelined_requests_wait_for_their_turn() -> None:
 @given(st.lists(request_bytes(), min_size=1, max_size=4), st.data())
 def test_a_pipeline_cut_anywhere(drawn: list[tuple[bytes, Request]], data: st.DataObject) -> None:
     """Requests that follow each other do not touch each other."""
+    # HTTP C9, F8
     wire = b"".join(each for each, _ in drawn)
     machine = ServerConnection()
     calls = []
@@ -156,12 +163,14 @@ def test_a_pipeline_cut_anywhere(drawn: list[tuple[bytes, Request]], data: st.Da
 @pytest.mark.parametrize("version", [b"1.0", b"1.2", b"1.9"])
 def test_minor_versions(version: bytes) -> None:
     """Any HTTP/1 is understood (RFC 9110, 2.5)."""
+    # HTTP A9
     (call,) = feed(ServerConnection(), [GET.replace(b"1.1", version)]).events
     assert isinstance(call, Call)
 
 
 def test_expect_is_answered_before_the_body() -> None:
     """A client that waits for permission gets it at once, if the body may come."""
+    # HTTP H1
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
     machine = ServerConnection()
     machine.receive(head, 0)
@@ -174,6 +183,7 @@ def test_expect_is_answered_before_the_body() -> None:
 
 def test_expect_of_an_old_client_means_nothing() -> None:
     """RFC 9110, 10.1.1: it could not read the answer."""
+    # HTTP G4, H2
     head = b"POST / HTTP/1.0\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
     transcript = feed(ServerConnection(), [head + b"abc"])
     assert isinstance(transcript.events[0], Call)
@@ -183,6 +193,7 @@ def test_expect_of_an_old_client_means_nothing() -> None:
 @given(malformed_requests(), st.data())
 def test_malformed_requests(drawn: tuple[bytes, int], data: st.DataObject) -> None:
     """Each is answered with its status, then the connection ends; no chunking changes that."""
+    # HTTP A3, C6
     wire, status = drawn
     check_refusal(data.draw(chunkings(wire)), status)
 
@@ -234,6 +245,7 @@ def test_what_was_valid_comes_first() -> None:
 @given(st.lists(st.binary() | st.sampled_from([GET, POST[:40], b"\r\n", EOF])))
 def test_no_input_makes_an_untyped_exception(chunks: list[Chunk]) -> None:
     """Whatever comes, and in whatever order."""
+    # HTTP J6
     machine = ServerConnection(limits=Limits(body_size=100, head_size=200))
     for event in feed(machine, chunks).events:
         assert isinstance(event, Call | Closed)
@@ -250,6 +262,7 @@ def test_no_input_makes_an_untyped_exception(chunks: list[Chunk]) -> None:
 )
 def test_spaces_do_not_cost_quadratic_time(hostile: bytes) -> None:
     """h11 alone needs seconds for each of these."""
+    # HTTP J6
     transcript = feed(ServerConnection(), [b"POST / HTTP/1.1\r\nHost: a\r\n" + hostile, EOF])
     assert transcript.output.startswith(b"HTTP/1.1 4")
 
@@ -266,12 +279,14 @@ def closed_by_limit(data: bytes, limits: Limits) -> str | None:
 
 def test_head_size_to_the_byte() -> None:
     """A head of just that size is fine, whole or in pieces."""
+    # HTTP C8
     assert closed_by_limit(GET, Limits(head_size=len(GET))) is None
     assert closed_by_limit(GET, Limits(head_size=len(GET) - 1)) == "head_size"
 
 
 def test_header_count() -> None:
     """Lines are counted."""
+    # HTTP C8
     data = GET.replace(b"\r\n\r\n", b"\r\nA: b\r\nC: d\r\n\r\n")
     assert closed_by_limit(data, Limits(header_count=3)) is None
     assert closed_by_limit(data, Limits(header_count=2)) == "header_count"
@@ -289,6 +304,7 @@ def test_framing_size(framing: bytes) -> None:
 
 def test_body_size() -> None:
     """Declared or not, a body of just that size is fine."""
+    # HTTP J3
     chunked = (
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
     )
@@ -299,6 +315,7 @@ def test_body_size() -> None:
 
 def test_a_body_that_is_declared_too_large_is_not_waited_for() -> None:
     """Nor permitted with 100."""
+    # HTTP H1
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
     output = feed(ServerConnection(limits=Limits(body_size=2)), [head]).output
     assert output.startswith(b"HTTP/1.1 413 ")
@@ -306,6 +323,7 @@ def test_a_body_that_is_declared_too_large_is_not_waited_for() -> None:
 
 def test_too_much_while_a_call_is_unanswered() -> None:
     """A client that pipelines without end is cut off, and told nothing it could mistake."""
+    # HTTP J4
     limits = Limits(head_size=50, body_size=50)
     machine = ServerConnection(limits=limits)
     machine.receive(GET + b"x" * 100, 0)
@@ -333,6 +351,7 @@ def test_too_much_but_answered_in_time() -> None:
 
 def test_a_client_that_reads_no_answers_may_ask_no_more() -> None:
     """Answers that were not written count as backlog, and parsing stops until they are."""
+    # HTTP J4
     machine = ServerConnection()
     machine.receive(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n" * 1000, 0)
     answered = 0

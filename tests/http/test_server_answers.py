@@ -53,6 +53,7 @@ SWITCHING = Response(101, Headers({"Connection": "upgrade", "Upgrade": "X"}))
 
 def test_a_whole_answer() -> None:
     """Status, reason, headers, length and body, in one piece; no Date, as there is no clock."""
+    # HTTP G6
     output, _, machine = serve(GET, whole(OK))
     assert output == b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 5\r\n\r\nhello"
     assert not machine.finished
@@ -62,6 +63,7 @@ def test_a_whole_answer() -> None:
 @pytest.mark.parametrize("answer", [whole(OK), streamed(b"x", EOF)])
 def test_with_a_clock_answers_are_dated(wire: bytes, answer: Any) -> None:
     """Whoever has one must say so (RFC 9110, 6.6.1), also where it refuses."""
+    # HTTP G6
     machine = ServerConnection(clock_offset=784111777 - 100.5)
     machine.receive(wire, 101.3)
     call = machine.next_event()
@@ -79,6 +81,7 @@ def test_a_date_of_the_application_stays() -> None:
 
 def test_a_streamed_answer() -> None:
     """Chunked, and an empty piece is no end."""
+    # HTTP D7
     output, _, machine = serve(GET, streamed(b"abc", b"", b"de", EOF))
     assert output == (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
@@ -89,6 +92,7 @@ def test_a_streamed_answer() -> None:
 
 def test_a_streamed_answer_to_http_1_0() -> None:
     """The end of the connection is the end of the body."""
+    # HTTP D17
     output, events, machine = serve(OLD, streamed(b"abc", b"de", EOF))
     assert output == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabcde"
     assert events[-1] == Closed()
@@ -98,6 +102,7 @@ def test_a_streamed_answer_to_http_1_0() -> None:
 @pytest.mark.parametrize("answer", [whole(OK), streamed(b"hello", EOF, A="b")])
 def test_head(answer: Callable[[Call], Iterable[Any]]) -> None:
     """The headers of a GET, without the body."""
+    # HTTP D19, G9
     get, _, _ = serve(GET, answer)
     head, _, machine = serve(HEAD, answer)
     assert head == get.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
@@ -125,6 +130,7 @@ def test_head(answer: Callable[[Call], Iterable[Any]]) -> None:
 )
 def test_answers_without_body(request_bytes: bytes, response: Response, head: bytes) -> None:
     """Content-Length says what RFC 9110, 8.6 lets it say."""
+    # HTTP D17, D18, D19, G1
     output, _, _ = serve(request_bytes, whole(response))
     assert output == b"HTTP/1.1 " + head + b"\r\n"
 
@@ -152,6 +158,7 @@ def test_h11_reads_what_is_written(response: Response, method: str) -> None:
 
 def test_the_client_may_want_to_close() -> None:
     """`Connection: close` on either side ends the connection after the answer."""
+    # HTTP F1, F3, F4
     closing = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     output, events, machine = serve(closing + GET, whole(OK))
     assert output.count(b"HTTP/1.1 200") == 1  # what comes behind it is not looked at
@@ -164,6 +171,7 @@ def test_the_client_may_want_to_close() -> None:
 @given(st.lists(st.binary(max_size=20)), st.sampled_from(["GET", "HEAD"]), st.booleans())
 def test_streams_are_framed_as_h11_frames_them(chunks: list[bytes], method: str, old: bool) -> None:
     """To the byte, for old clients too."""
+    # HTTP E6
     request = (OLD if old else GET).replace(b"GET", method.encode())
     peer = h11.Connection(h11.SERVER)
     peer.receive_data(request)
@@ -178,6 +186,7 @@ def test_streams_are_framed_as_h11_frames_them(chunks: list[bytes], method: str,
 
 def test_a_stream_that_breaks_off_does_not_look_complete() -> None:
     """The last chunk is missing, and the connection ends."""
+    # HTTP F13
     error = ConnectionLost("upstream")
     answer = [Result(1, Response(200), more=True), Body(1, b"abc"), Body(1, EOF, error)]
     output, events, machine = serve(GET, lambda call: answer)
@@ -199,6 +208,7 @@ def test_a_stream_that_breaks_off_does_not_look_complete() -> None:
 )
 def test_switching(chunks: list[Chunk], arrived: list[Chunk]) -> None:
     """After 101 the wire is another machine's, with what has come behind the request."""
+    # HTTP H7, H11
     machine = ServerConnection()
     for chunk in chunks:
         machine.receive(chunk, 0)
@@ -238,6 +248,7 @@ def test_too_much_after_switching() -> None:
 
 def test_an_upgrade_that_waits_for_permission() -> None:
     """It gets 100 before 101 (RFC 9110, 7.8)."""
+    # HTTP H8
     asking = b"\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx"
     output, _, machine = serve(UPGRADE.replace(b"\r\n\r\n", asking), whole(SWITCHING))
     assert output.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 ")
@@ -253,6 +264,7 @@ def test_an_upgrade_may_be_declined() -> None:
 
 def test_http_1_0_cannot_upgrade() -> None:
     """Its `Upgrade` is ignored (RFC 9110, 7.8)."""
+    # HTTP H9
     (call,) = feed(ServerConnection(), [UPGRADE.replace(b"1.1", b"1.0")]).events
     assert isinstance(call, Call)
     assert "Upgrade" not in call.request.headers
@@ -307,6 +319,7 @@ MISTAKES: list[tuple[bytes, list[Any], Any]] = [
 @pytest.mark.parametrize(("data", "before", "mistake"), MISTAKES)
 def test_mistakes_change_nothing(data: bytes, before: list[Any], mistake: Any) -> None:
     """The connection goes on like one that nobody had asked for it."""
+    # HTTP D16, D18, H6, H7
     mistaken, other = ServerConnection(), ServerConnection()
     for machine in (mistaken, other):
         machine.receive(data, 0)

@@ -37,6 +37,7 @@ from tests.http.serving import (
 
 def test_idle_time() -> None:
     """A connection with nothing to do ends in order."""
+    # HTTP J2
     machine = ServerConnection(limits=Limits(idle_time=5))
     machine.handle_timeout(100)
     assert machine.deadline == 105
@@ -51,6 +52,7 @@ def test_idle_time() -> None:
 @pytest.mark.parametrize("part", [GET[:1], GET[:-1], POST[:-1]])
 def test_request_time(part: bytes) -> None:
     """It runs from the first byte to the last, and a byte now and then does not help."""
+    # HTTP A5, J1
     machine = ServerConnection(limits=Limits(request_time=5))
     machine.handle_timeout(0)
     machine.receive(b"\r\n" + part[:1], 10)
@@ -79,6 +81,7 @@ def test_no_time_runs_while_the_application_thinks() -> None:
 
 def test_linger_time() -> None:
     """A refused client may read its answer while it still sends, but not for ever."""
+    # HTTP F11
     machine = ServerConnection(limits=Limits(linger_time=5))
     machine.receive(b"garbage\r\n\r\n", 10)
     assert machine.next_event() is None
@@ -106,6 +109,7 @@ def test_eof_between_requests_is_a_clean_end(before: bytes) -> None:
 @pytest.mark.parametrize("part", [GET[:1], GET[:-1], POST[:-1]])
 def test_eof_in_a_request(part: bytes) -> None:
     """There is nobody left to answer."""
+    # HTTP D11
     transcript = feed(ServerConnection(), [part, EOF])
     (closed,) = transcript.events
     assert isinstance(closed, Closed)
@@ -115,6 +119,7 @@ def test_eof_in_a_request(part: bytes) -> None:
 
 def test_a_client_that_goes_away_is_noticed() -> None:
     """Before the answer, and while it is streamed."""
+    # HTTP F12
     streaming: list[Any] = [Result(1, Response(200), more=True), Body(1, b"x")]
     for commands in ([], streaming):
         machine = ServerConnection()
@@ -132,6 +137,7 @@ def test_a_client_that_goes_away_is_noticed() -> None:
 
 def test_a_client_that_only_has_no_more_to_ask() -> None:
     """All that is answered before the next event is asked for is written."""
+    # HTTP F12
     machine = ServerConnection()
     machine.receive(GET + POST, 0)
     machine.receive(EOF, 0)

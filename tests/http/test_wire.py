@@ -130,6 +130,7 @@ def test_both_sides_end_when_nobody_answers() -> None:
 
 def test_a_refused_upload_hears_why() -> None:
     """The refusal is not destroyed by what the client was still sending."""
+    # HTTP F11
     wire, client, server = connect([])
     wire.send(client, Call("t", Request("POST", "http://a/", body=bytes(2 * 1024 * 1024))))
     wire.run()
