@@ -16,6 +16,7 @@ import anyio.lowlevel
 import pytest
 
 from eventproto import Message, Overflow
+from eventproto._drive._stream import user_timeout
 from eventproto.engine import MemoryEngine
 from eventproto.http import Request
 from eventproto.site import EventStream, LogStream, Site
@@ -223,6 +224,30 @@ async def test_a_client_that_lost_its_power_is_given_up_by_the_system(runtime: M
                 await eventually(partial(has_timeout, raw_socket(connection)))
             await eventually(lambda: not server._connections)
             connection.bound_silence(1)  # too late, and no error
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(7.5, 7500), (1e-9, 1), (1e10, 2**31 - 1), (float("inf"), 2**31 - 1)]
+)
+def test_silence_is_bounded_by_what_systems_can_count(seconds: float, expected: int) -> None:
+    """And never by nothing at all, which would leave it to them."""
+    assert user_timeout(seconds) == expected
+
+
+@pytest.mark.parametrize("stall_time", [1e10, float("inf")])
+async def test_a_client_may_be_silent_for_ever(runtime: ModuleType, stall_time: float) -> None:
+    """If that is what the limits say."""
+
+    async def handler(session: Any, _: Request) -> None:
+        await session.send(ServerSentEvent("x", id="1"))
+
+    limits = Limits(stall_time=stall_time)
+    stream = LogStream(MemoryEngine().log, "a", limits=limits)
+    site = Site({"/log": stream, "/handler": EventStream(handler, limits=limits)})
+    async with runtime.serve(site) as server:
+        for path in ("/log", "/handler"):
+            async with follow(server.port, path) as client:
+                assert await client.read_id()
 
 
 def has_timeout(raw: Any) -> bool:

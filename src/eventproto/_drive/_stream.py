@@ -31,7 +31,7 @@ from eventproto import (
 from eventproto._drive._role import Flag
 from eventproto._drive._session import Session
 
-__all__ = ["HIGH_WATER", "PIECE", "OnEvent", "StreamSession"]
+__all__ = ["HIGH_WATER", "PIECE", "OnEvent", "StreamSession", "user_timeout"]
 
 CommandT = TypeVar("CommandT")
 
@@ -46,6 +46,9 @@ PIECE: Final = 128 * 1024
 
 Not 64 KiB, which is a common size: the head that comes with as much would be a write of its own.
 """
+
+
+_LONGEST: Final = 2**31 - 1  # what fits into an option of a socket
 
 
 class StreamSession(Session[CommandT]):
@@ -332,6 +335,11 @@ class StreamSession(Session[CommandT]):
             closed.error.__cause__ = self._lost
         elif isinstance(closed.error, PeerTimeout):
             self.abort()  # it was given up, so nobody waits until it reads what is left
+
+
+def user_timeout(seconds: float) -> int:
+    """What `TCP_USER_TIMEOUT` has to be: milliseconds, and not 0, which leaves it to the system."""
+    return max(1, int(min(seconds * 1000, _LONGEST)))
 
 
 def _joined(parts: list[bytes | memoryview]) -> bytes | memoryview:

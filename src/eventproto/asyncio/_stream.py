@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar, cast
 from typing_extensions import override
 
 from eventproto import EOF, Chunk, Machine
-from eventproto._drive._stream import HIGH_WATER, PIECE, StreamSession
+from eventproto._drive._stream import HIGH_WATER, PIECE, StreamSession, user_timeout
 from eventproto.asyncio._turn import Turn
 
 __all__ = ["StreamConnection", "running"]
@@ -85,7 +85,7 @@ class StreamConnection(asyncio.BufferedProtocol, StreamSession[CommandT]):
         raw = self._transport.get_extra_info("socket")
         if _TCP_USER_TIMEOUT is not None and raw is not None:
             with suppress(OSError):  # it is gone already
-                raw.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(seconds * 1000))
+                raw.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, user_timeout(seconds))
 
     # The transport calls these.
 

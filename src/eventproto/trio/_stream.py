@@ -16,7 +16,7 @@ import trio
 from typing_extensions import override
 
 from eventproto import EOF, Chunk, Machine
-from eventproto._drive._stream import HIGH_WATER, StreamSession
+from eventproto._drive._stream import HIGH_WATER, StreamSession, user_timeout
 from eventproto.trio._primitives import unwrapped
 
 __all__ = ["BROKEN", "AnyStream", "StreamConnection", "running", "socket_of"]
@@ -84,7 +84,7 @@ class StreamConnection(StreamSession[CommandT]):
         if _TCP_USER_TIMEOUT is not None:
             with suppress(OSError):  # it is gone already
                 self._socket.setsockopt(
-                    trio.socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(seconds * 1000)
+                    trio.socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, user_timeout(seconds)
                 )
 
     # The tasks that serve it.
