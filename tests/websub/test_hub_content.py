@@ -12,10 +12,12 @@ from eventproto import (
 )
 from eventproto.http import Headers, Response
 from eventproto.websub import (
+    METHODS,
     Delivered,
     DeliveryFailed,
     FetchFailed,
     Limits,
+    Method,
     SubscriptionEnded,
     verify_signature,
 )
@@ -51,13 +53,17 @@ def test_without_a_secret_there_is_no_signature() -> None:
     assert "X-Hub-Signature" not in delivery.request.headers
 
 
-def test_a_hub_for_old_subscribers_signs_with_sha1() -> None:
-    """By choice, and for all of them."""
-    hub = with_subscriber(new_hub(method="sha1"), secret=SECRET)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_hub_signs_with_the_method_that_it_is_told(method: Method) -> None:
+    """For all subscribers; those from before WebSub know only SHA-1."""
+    # WebSub H30
+    hub = with_subscriber(new_hub(method=method), secret=SECRET)
     ping(hub)
     (delivery,) = fetched(hub, NEWS)
 
-    assert delivery.request.headers["X-Hub-Signature"].startswith("sha1=")
+    signature = delivery.request.headers["X-Hub-Signature"]
+    assert signature.startswith(f"{method}=")
+    assert verify_signature(signature, NEWS.body, SECRET, min_method=method)
 
 
 def test_each_subscriber_is_served_for_itself() -> None:
