@@ -11,11 +11,8 @@ from typing import Any, Final, TypeVar, Unpack
 from eventproto import (
     CallMachine,
     Chunk,
-    ConnectionLost,
-    EventprotoError,
     Machine,
     Message,
-    RemoteProtocolError,
     Schedule,
     Steps,
     sse,
@@ -26,6 +23,7 @@ from eventproto import (
 from eventproto._address import ANYWHERE, PUBLIC_ONLY, AddressPolicy
 from eventproto._drive._event_source import EventSource
 from eventproto._drive._following import Place
+from eventproto._drive._outcomes import deliver, ping
 from eventproto._drive._pool import Pool
 from eventproto._drive._role import Role, run
 from eventproto._drive._runtime import Runtime
@@ -37,7 +35,7 @@ from eventproto._drive._websocket_client import (
     WebSocketConnector,
 )
 from eventproto.cloudevents import WEBSOCKET_SUBPROTOCOL
-from eventproto.http import Headers, Limits, Response
+from eventproto.http import Headers, Limits
 from eventproto.proxy import Proxy
 from eventproto.site import Site
 from eventproto.websub._follower import Follower
@@ -314,7 +312,7 @@ class Clients:
         """
         sender = webhook.Sender(url, scheme, schedule=schedule)
         async with self.run(sender, tls=tls, policy=policy, proxy=proxy) as role:
-            return await _delivered(role, message)
+            return await deliver(role, message)
 
     async def publish(
         self,
@@ -342,7 +340,7 @@ class Clients:
         """
         pool = self._pool(tls=tls, policy=policy, proxy=proxy)
         try:
-            await _ping(pool, hubs, topic)
+            await ping(pool, hubs, topic)
         finally:
             pool.close()
 
@@ -390,36 +388,3 @@ class Clients:
 
 def _proxy(proxy: Proxy | str | None) -> Proxy | None:
     return Proxy(proxy) if isinstance(proxy, str) else proxy
-
-
-async def _delivered(role: Role[Any], message: Message) -> webhook.Delivered:
-    """Have a sender deliver a message; raise the outcome of the last attempt if it cannot."""
-    await role.send(message)
-    async for event in role.events():
-        if isinstance(event, webhook.Delivered):
-            return event
-        if isinstance(event, webhook.DeliveryFailed) and event.final:
-            _raise_unless_ok(event.outcome)
-    msg = "the sender has closed"
-    raise ConnectionLost(msg)
-
-
-async def _ping(pool: Pool, hubs: Iterable[str], topic: str) -> None:
-    """Tell hubs that a topic has news; raise what went wrong first when all were told."""
-    requests = [websub.publish_request(hub, topic) for hub in hubs]
-    failures: list[EventprotoError] = []
-    for request in requests:
-        try:
-            _raise_unless_ok(await pool.request(request))
-        except EventprotoError as error:
-            failures.append(error)
-    if failures:
-        raise failures[0]
-
-
-def _raise_unless_ok(outcome: Response | Exception) -> None:
-    if isinstance(outcome, Exception):
-        raise outcome
-    if not outcome.ok:
-        msg = f"expected a status of success, got {outcome.status}: {outcome.body[:200]!r}"
-        raise RemoteProtocolError(msg, code=outcome.status)

@@ -48,26 +48,35 @@ class Server:
         port: The port that it listens on.
     """
 
+    def __init__(self, site: Site, port: int, roles: Mapping[CallMachine[Any], Role[Any]]) -> None:
+        self.site = site
+        self.port = port
+        self._roles = roles
+
+    def session(self, role: CallMachine[CommandT]) -> Role[CommandT]:
+        """The session of one of the site's roles: send it commands, take its events."""
+        return self._roles[role]
+
+
+class RunningServer(Server):
+    """What a `Server` does."""
+
     def __init__(
         self,
         site: Site,
+        port: int,
         roles: Mapping[CallMachine[Any], Role[Any]],
+        *,
         tasks: Tasks,
         runtime: Primitives,
     ) -> None:
-        self.site = site
-        self.port = 0
-        self._roles = roles
+        super().__init__(site, port, roles)
         self._tasks = tasks
         self._runtime = runtime
         self._connections: set[StreamSession[Any]] = set()
         self._leaving = False
         self._left = runtime.new_flag()  # set when a connection has
         self._feeds = Feeds(self)
-
-    def session(self, role: CallMachine[CommandT]) -> Role[CommandT]:
-        """The session of one of the site's roles: send it commands, take its events."""
-        return self._roles[role]
 
     async def attend(self, connection: StreamSession[Any]) -> None:
         """Serve a connection until it is gone."""
@@ -264,8 +273,7 @@ async def serve(
             for role in site.roles
         }
         tasks = await stack.enter_async_context(runtime.open_tasks())
-        server = Server(site, roles, tasks, runtime)
-        server.port = listeners[0].port
+        server = RunningServer(site, listeners[0].port, roles, tasks=tasks, runtime=runtime)
 
         async def attend(socket: Any) -> None:  # noqa: ANN401  # each runtime has its own
             clock_offset = runtime.unix_time() - runtime.now()
