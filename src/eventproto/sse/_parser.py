@@ -153,13 +153,13 @@ class Decoder:
         """Read lines that end with LF; as many whole blocks in one go as can be."""
         events: list[Event] = []
         if not self._between_blocks:
-            block, end, lines = lines.partition(b"\n\n")
-            events = self._process(block + end)
+            block, blank, lines = lines.partition(b"\n\n")
+            events = self._process(block + blank)
         if lines and self.error is None:
-            blocks, end, rest = lines.rpartition(b"\n\n")
-            if alike := self._alike(blocks + end):
+            end = lines.rfind(b"\n\n") + 2
+            if alike := self._alike(lines[:end]):
                 events += alike
-                lines = rest
+                lines = lines[end:]
             if lines:
                 events += self._process(lines)
         return events
@@ -183,13 +183,11 @@ class Decoder:
         if start == 6:
             if "\n" not in text:
                 return [_event(text, "message", event_id)]
-            events: list[Event] = []
-            for value in text.split("\n\ndata: "):
-                if "\n" in value:
-                    return []
-                events.append(_event(value, "message", event_id))
-            return events
-        events = []
+            values = text.split("\n\ndata: ")
+            if "\n" in "".join(values):  # a search in each of them would take longer
+                return []
+            return [_event(value, "message", event_id) for value in values]
+        events: list[Event] = []
         for block in text.split("\n\nevent: "):
             event_type, found, value = block.partition("\ndata: ")
             if not found or "\n" in event_type or "\n" in value:
