@@ -18,6 +18,7 @@ from eventproto import (
     PeerTimeout,
 )
 from eventproto.engine import MemoryEngine
+from eventproto.engine._cursors import Cursors
 from eventproto.http import Request, Response
 from eventproto.site import (
     EventStream,
@@ -256,6 +257,17 @@ def test_channels_that_are_refused() -> None:
     assert refused(["a", "b"], "/", channel_count=1).startswith(b"HTTP/1.1 400")
     target = "/?channel=a&channel=b"
     assert refused(["a", "b"], target, channel_count=1).startswith(b"HTTP/1.1 400")
+
+
+def test_channels_whose_place_no_client_would_take() -> None:
+    """Each takes its name, percent-encoded, a cursor, and two more bytes."""
+    topics = ["b", "\u00e9" * 10]
+    cursor = Cursors.of(bytes(16), "b").write(1)
+    place = f"b={cursor}&{'%C3%A9' * 10}={cursor}"
+    assert started(topics, limits=Limits(id_size=len(place))).topics == ("b", topics[1])
+    limits = Limits(id_size=len(place) - 1)
+    assert refused(topics, "/", limits=limits).startswith(b"HTTP/1.1 400")
+    assert started(topics, "/?channel=b", limits=limits).topics == ("b",)
 
 
 def test_topics_by_request() -> None:

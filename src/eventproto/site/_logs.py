@@ -55,7 +55,8 @@ class LogOptions:
         topics: Which topics of it. A string is one topic; several, also a list of one, are
             channels.
         channel_count: How many channels a client may have on one connection. 32: each of them
-            makes its place, which a client sends back in a header, some 30 bytes longer.
+            makes its place, which a client sends back in a header, longer by 27 bytes and its name.
+            What `id_size` has no room for is refused, too, with 400.
         replay: Whether a client that does not say where it was gets all that the log has. If not,
             it gets what is new, and first of all its place, so that it has one to come back to.
         key: Under `Overflow.COALESCE`, which messages of a topic replace each other: those of one

@@ -10,13 +10,16 @@ from urllib.parse import quote, unquote
 
 from eventproto._value import value
 from eventproto.http import Request, Response
-from eventproto.site._logs import LogOptions, check_topics
+from eventproto.site._logs import LogSocket, LogStream, check_topics
 from eventproto.sse import last_event_id
 
 __all__ = ["Start", "read_places", "start_of", "write_places"]
 
 _UNKNOWN: Final = "-"
 """A place that no log knows, so that reading from it shows a gap."""
+
+_WRITTEN: Final = "x" * 25
+"""Something as long as the cursors of all engines of this library."""
 
 _CURSOR: Final = re.compile(r"[A-Za-z0-9-]{1,64}").fullmatch
 
@@ -37,7 +40,7 @@ class Start:
     channels: bool
 
 
-def start_of(endpoint: LogOptions, request: Request) -> Start | Response:
+def start_of(endpoint: LogStream | LogSocket, request: Request) -> Start | Response:
     """What a request is for, or the answer that refuses it.
 
     Raises:
@@ -53,19 +56,25 @@ def start_of(endpoint: LogOptions, request: Request) -> Start | Response:
     place = last_event_id(request)
     if isinstance(topics, str):
         return Start((topics,), (place or None,), channels=False)
-    channels = _chosen(request, topics, endpoint.channel_count)
+    channels = _chosen(request, topics, endpoint)
     if isinstance(channels, Response):
         return channels
     return Start(channels, _places_in(place, channels), channels=True)
 
 
-def _chosen(request: Request, allowed: Collection[str], most: int) -> tuple[str, ...] | Response:
+def _chosen(
+    request: Request, allowed: Collection[str], endpoint: LogStream | LogSocket
+) -> tuple[str, ...] | Response:
     asked = {text for name, text in request.query if name == "channel"}
+    most, size = endpoint.channel_count, endpoint.id_size
     if len(asked or allowed) > most:
         return Response.of_text(400, f"more than {most} channels")
     if not allowed or not asked <= set(allowed):
         return Response.of_text(404, "no such channel")
-    return tuple(sorted(asked or allowed))
+    chosen = tuple(sorted(asked or allowed))
+    if len(write_places((each, _WRITTEN) for each in chosen)) > size:
+        return Response.of_text(400, f"a place in so many channels has more than {size} bytes")
+    return chosen
 
 
 def _places_in(text: str, channels: Sequence[str]) -> tuple[str | None, ...]:
