@@ -278,6 +278,16 @@ def test_a_websocket_is_opened() -> None:
     assert output(machine) == b"\x88\x02\x03\xe8"
 
 
+def test_a_websocket_that_comes_when_this_side_is_going_away() -> None:
+    """It is closed with 1001."""
+    machine = SiteConnection(SITE)
+    machine.receive(UPGRADE[:20], 0)
+    machine.send(End(going_away=True), 1)
+    machine.receive(UPGRADE[20:], 2)
+    assert isinstance(machine.next_event(), Opened)
+    assert output(machine).endswith(b"\r\n\r\n\x88\x02\x03\xe9")
+
+
 def test_a_websocket_is_refused() -> None:
     """A page from elsewhere gets 403, and the connection stays HTTP."""
     refused = UPGRADE.replace(b"\r\n\r\n", b"\r\nOrigin: https://evil.test\r\n\r\n")

@@ -122,6 +122,21 @@ def test_going_away_drains_what_waits() -> None:
     assert machine.finished
 
 
+def test_a_client_that_comes_when_this_side_is_going_away() -> None:
+    """Its request was on its way: it is told when to come back, as all others are."""
+    machine = SiteConnection(Site({"/": EventStream(handler, going_away_retry=9000)}))
+    machine.receive(b"GET / HTTP/1.1\r\n", 0)
+    machine.send(End(going_away=True), 1)
+    assert not machine.finished
+    machine.receive(b"Host: site.test\r\n\r\n", 2)
+    assert isinstance(machine.next_event(), Opened)
+    written = output(machine)
+    assert b"Connection: close\r\n" in written
+    assert written.endswith(b"retry: 9000\n\r\n0\r\n\r\n")
+    assert machine.next_event() == Closed()
+    assert machine.finished
+
+
 def test_a_stream_that_ended_takes_nothing_more() -> None:
     """Also before its end was taken."""
     machine = opened(EventStream(handler))

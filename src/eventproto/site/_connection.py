@@ -105,6 +105,7 @@ class SiteConnection(Layered[Any]):
         super().__init__(self._http)
         self._site = site
         self._stream: tuple[Hashable, sse.ServerStream] | None = None  # with its call's token
+        self._goodbye: End | None = None  # what ends a session that is opened from now on
 
     @override
     def _on_inner_event(self, event: Event) -> None:
@@ -153,6 +154,8 @@ class SiteConnection(Layered[Any]):
             self._stream = (call.token, machine)
         else:
             self._become(machine, self._http.arrived)
+        if self._goodbye is not None:
+            machine.send(self._goodbye, self._now)
         if isinstance(endpoint, LogStream | LogSocket):
             self._events.append(Followed(endpoint, call.request, *starts))
         else:
@@ -160,6 +163,8 @@ class SiteConnection(Layered[Any]):
 
     @override
     def _on_send(self, command: Any) -> None:
+        if isinstance(command, End) and command.going_away:
+            self._goodbye = command
         if self._stream is None:
             super()._on_send(command)
             return
