@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from eventproto._errors import LocalProtocolError
 from eventproto._event import Message
@@ -129,7 +130,11 @@ def _no_number(name: str) -> NoReturn:
 
 
 _VALUE: Final = json.JSONDecoder(parse_int=_Integer, parse_constant=_no_number).raw_decode
-_NOT_SPACE: Final = re.compile(r"[^ \t\n\r]").search
+# It matches anything.
+_MARK: Final = cast(
+    "Callable[[str, int], re.Match[str]]",
+    re.compile(r"[ \t\n\r]*+(.?)[ \t\n\r]*+", re.DOTALL).match,
+)
 
 
 def _members(text: str) -> dict[str, tuple[Any, str]]:
@@ -162,13 +167,8 @@ def _no_object(text: str, at: int) -> ValueError:
 
 def _mark(text: str, at: int) -> tuple[str, int]:
     """The next character that is no white space, and where the one after that is."""
-    at = _after_space(text, at)
-    return text[at : at + 1], _after_space(text, at + 1)
-
-
-def _after_space(text: str, at: int) -> int:
-    found = _NOT_SPACE(text, at)
-    return len(text) if found is None else found.start()
+    found = _MARK(text, at)
+    return found[1], found.end()
 
 
 def _canonical_text(name: str, member: object) -> str:

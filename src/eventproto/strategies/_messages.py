@@ -111,10 +111,8 @@ def _messages(
 
 
 def _with_schema(message: Message, schema: str | None) -> Message:
-    extensions = {
-        name: text for name, text in message.extensions.items() if name != "dataschema"
-    } | ({} if schema is None else {"dataschema": schema})
-    return replace(message, extensions=extensions)
+    extensions = {**message.extensions, "dataschema": schema}
+    return replace(message, extensions={n: t for n, t in extensions.items() if t is not None})
 
 
 def _uris() -> st.SearchStrategy[str]:
