@@ -281,5 +281,5 @@ async def test_who_is_let_in(runtime: ModuleType, caplog: pytest.LogCaptureFixtu
             assert mallory.head.status_code == 500
         await publish(log, 2, topic="users/eve")
         await client.read_events(2)
-    assert "deciding on a request for / failed" in caplog.text
+    assert "answering a request for / failed" in caplog.text
     assert "ZeroDivisionError" in caplog.text

@@ -72,7 +72,7 @@ async def test_a_decision_that_fails(runtime: ModuleType, caplog: pytest.LogCapt
         )
         assert found.startswith(b"HTTP/1.1 500")
     for path in ("/s", "/e"):
-        assert f"deciding on a request for {path} failed" in caplog.text
+        assert f"answering a request for {path} failed" in caplog.text
     assert caplog.text.count("\nZeroDivisionError") == 2
 
 

@@ -97,7 +97,7 @@ class RunningServer(Server):
                             await self._feed(event, connection)
                         case Failed():
                             path, error = event.request.path, event.error
-                            _LOG.error("deciding on a request for %s failed", path, exc_info=error)
+                            _LOG.error("answering a request for %s failed", path, exc_info=error)
                         case _:
                             pass  # what a peer says that nobody listens to any more
             await connection.wait_gone()
