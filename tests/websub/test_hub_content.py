@@ -174,6 +174,17 @@ def test_a_fetch_that_fails_is_tried_again(outcome: Response | Exception) -> Non
     assert events(hub) == [FetchFailed(TOPIC, outcome, 5.0), FetchFailed(TOPIC, outcome, None)]
 
 
+def test_a_topic_that_says_nothing_yet() -> None:
+    """Nobody is told nothing, however many say that there are news."""
+    # WebSub H24, X8
+    hub = with_subscriber(new_hub())
+    ping(hub)
+    assert fetched(hub, Response(204)) == []
+    assert (events(hub), hub.deadline) == ([], 864_000.0)
+    ping(hub)
+    assert len(fetched(hub, Response(200))) == 1  # empty, but content
+
+
 def test_content_that_is_too_large() -> None:
     """It is not distributed."""
     hub = with_subscriber(new_hub(limits=Limits(content_size=4), schedule=Steps(())))

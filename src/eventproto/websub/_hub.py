@@ -278,6 +278,8 @@ class Hub(RetryingMachine[_Command, Task]):
             return None
         if not outcome.ok:
             return outcome
+        if outcome.status == 204:
+            return None  # the topic says nothing yet, as a `Publisher` has it
         size = self._limits.content_size
         if len(outcome.body) > size:
             msg = f"content may have {size} bytes, {task.url} has {len(outcome.body)}"
