@@ -214,6 +214,20 @@ def test_the_end_gives_up_what_is_pending() -> None:
         machine.send(MESSAGE, 1)
 
 
+def test_the_end_gives_up_what_waits_for_its_next_attempt() -> None:
+    """The report is about the latest one that was made."""
+    machine = sender()
+    machine.send(MESSAGE, 0)
+    assert fail(machine, Response(500), 0).delivery.attempt == 1
+    machine.send(End(), 1)
+    failed = machine.next_event()
+    assert isinstance(failed, DeliveryFailed)
+    assert (failed.delivery.attempt, failed.final) == (1, True)
+    assert machine.deadline is None
+    machine.handle_timeout(5)
+    assert machine.next_output() is None
+
+
 def test_whoever_calls_a_sender_finds_nothing() -> None:
     """It is only ever a caller."""
     machine = sender()
