@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eventproto import (
     EOF,
@@ -90,6 +93,8 @@ def test_find(path: str, endpoint: object) -> None:
         ("/a%2fb", "/a%2Fb"),
         ("/a%3Fb", "/a?b"),
         ("/100%", "/100%"),
+        ("/100%25", "/100%"),
+        ("/%%32%65", "/%252e"),
         ("/|", "/%7c"),
         ("/below/../hooks", "/hooks"),
         ("/%2e%2E/./hooks", "/hooks"),
@@ -107,6 +112,14 @@ def test_a_path_has_many_spellings(spelling: str, path: str) -> None:
     assert Site({spelling: STREAM}).find(path) is STREAM
     with pytest.raises(LocalProtocolError, match="given once"):
         site.add(spelling, SOCKET)
+
+
+@given(st.text(st.sampled_from("/.%2eEfF\u00e9?#a\0")))
+def test_any_path_is_found(path: str) -> None:
+    """As it was added, and percent-encoded."""
+    site = Site({f"/{path}": STREAM})
+    assert site.find(f"/{path}") is STREAM
+    assert Site({quote(f"/{path}", safe="/"): STREAM}).find(f"/{path.replace('%', '%25')}")
 
 
 @pytest.mark.parametrize("spelling", ["/a%2Fb", "/A", "/a/", "//a", "/a;b", "/a%00"])

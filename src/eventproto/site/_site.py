@@ -96,12 +96,14 @@ def _normal(path: str) -> str:
 
 
 def _decoded(match: re.Match[str]) -> str:
-    """What was percent-encoded without need, or the same in capitals."""
+    """What needs no encoding, or the encoding in capitals; a % that is none is encoded, too."""
+    if match[1] is None:
+        return "%25"
     character = chr(int(match[1], 16))
     return character if _UNRESERVED(character) else match[0].upper()
 
 
-_PERCENT: Final = re.compile("%([0-9A-Fa-f]{2})").sub
+_PERCENT: Final = re.compile("%([0-9A-Fa-f]{2})?").sub
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9\-._~]").fullmatch
 _LEGAL: Final = "%/!$&'()*+,;=:@"
 """What else stands in a path as it is (RFC 3986, 3.3)."""
