@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from eventproto import Closed, ConnectionLost, Event, LocalProtocolError, Message
-from eventproto.strategies._messages import messages
+from eventproto.cloudevents import from_json, to_json
+from eventproto.strategies import messages
 
 HALF = "a\ud800"
 
@@ -68,6 +70,33 @@ def test_time_is_aware() -> None:
         assert Message(data=b"", time=time).time == time
     with pytest.raises(LocalProtocolError, match="time zone"):
         Message(data=b"", time=datetime(2024, 1, 1))  # noqa: DTZ001
+
+
+class Autumn(tzinfo):
+    """A zone at the end of summer, when an hour comes twice."""
+
+    @override
+    def utcoffset(self, dt: datetime | None) -> timedelta:
+        return timedelta(hours=1 if dt is not None and dt.fold else 2)
+
+    @override
+    def dst(self, dt: datetime | None) -> None:
+        return None
+
+    @override
+    def tzname(self, dt: datetime | None) -> None:
+        return None
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_a_time_keeps_its_offset_and_not_its_zone(fold: int) -> None:
+    """Or a message would not be equal to itself after a journey: Python compares no such times."""
+    ambiguous = datetime(2025, 10, 26, 2, 30, tzinfo=Autumn(), fold=fold)
+    message = Message(data=b"", id="1", source="/s", time=ambiguous)
+    assert message == replace(message, time=ambiguous.astimezone(UTC))
+    assert from_json(to_json(message)) == message
+    assert message.time is not None
+    assert (message.time.hour, message.time.utcoffset()) == (2, timedelta(hours=2 - fold))
 
 
 @pytest.mark.parametrize("wrong", ["2024-01-01T00:00:00Z", 0, date(2024, 1, 1), b""])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Final, Self, cast
 
 from eventproto._errors import LocalProtocolError
@@ -54,7 +54,7 @@ class Message:
         id: Identifies the message within its source; not empty.
         source: Where it comes from, a URI reference; not empty.
         subject: What in the source it is about; not empty.
-        time: When it happened; must be aware of its time zone.
+        time: When it happened; must be aware of its time zone, of which its offset is kept.
         content_type: The media type of `data` (`datacontenttype` in CloudEvents).
         extensions: Further CloudEvents attributes by name (lower-case ASCII letters and digits).
 
@@ -87,9 +87,8 @@ class Message:
             _check_text("subject", self.subject)
         if self.content_type is not None and self.content_type is not PLAIN_TEXT:
             _check_text("content_type", self.content_type)
-        if self.time is not None and not _is_aware(self.time):
-            msg = f"time must be a datetime that is aware of its time zone, got {self.time!r:.80}"
-            raise LocalProtocolError(msg)
+        if self.time is not None:
+            object.__setattr__(self, "time", _with_offset(self.time))
         if self.extensions is not EMPTY:
             _check_extensions(self.extensions)
             object.__setattr__(self, "extensions", FrozenMapping(self.extensions))
@@ -148,8 +147,15 @@ _RESERVED: Final = frozenset(
 )
 
 
-def _is_aware(time: object) -> bool:
-    return isinstance(time, datetime) and time.utcoffset() is not None
+def _with_offset(time: object) -> datetime:
+    offset = time.utcoffset() if isinstance(time, datetime) else None
+    if not isinstance(time, datetime) or offset is None:
+        msg = f"time must be a datetime that is aware of its time zone, got {time!r:.80}"
+        raise LocalProtocolError(msg)
+    if isinstance(time.tzinfo, timezone):
+        return time
+    # In an hour that comes twice, a time of a zone with rules is equal to none of another zone.
+    return time.replace(tzinfo=timezone(offset), fold=0)
 
 
 def _check_text(name: str, text: object) -> None:

@@ -94,7 +94,7 @@ def _complaint(attributes: dict[str, str]) -> str | None:
     return None
 
 
-# Which has no end at which white space could belong to two parts.
+# White space is not given back, or what is spoiled could be taken apart in many ways.
 _is_media_type: Final = re.compile(
     rf"""{TOKEN}/{TOKEN}(?:[ ]*+;[ ]*+(?:{TOKEN}=(?:{TOKEN}|"(?:[ !#-\[\]-~]|\\[ -~])*"))?)*"""
 ).fullmatch
