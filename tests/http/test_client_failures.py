@@ -162,8 +162,8 @@ def test_response_time(part: bytes) -> None:
     assert closed == Closed(result.outcome)
 
 
-def test_response_time_begins_anew_with_each_piece() -> None:
-    """Of a body, not of a head; a stream may be silent for any time."""
+def test_response_time_of_the_body() -> None:
+    """It begins anew with the body, and with no piece of it; a stream may take any time."""
     # HTTP J5
     machine = asking(limits=Limits(response_time=5))
     machine.receive(OK[:10], 4)
@@ -171,7 +171,11 @@ def test_response_time_begins_anew_with_each_piece() -> None:
     machine.receive(OK[10:-3], 4.5)
     assert machine.deadline == 9.5
     machine.receive(OK[-3:-2], 9)
-    assert machine.deadline == 14
+    assert machine.deadline == 9.5
+    machine.handle_timeout(9.5)
+    result, _ = take(machine)
+    assert isinstance(result, Result)
+    assert isinstance(result.outcome, PeerTimeout)
     stream = asking(stream=True)
     stream.receive(OK[:-3], 4)
     assert stream.deadline is None

@@ -80,7 +80,7 @@ class ClientConnection(Machine[Call | End, Chunk, Chunk]):
         self._patience = {
             _Phase.READY: limits.idle_time,
             _Phase.ASKED: limits.response_time,  # it goes on through HEAD
-            _Phase.WHOLE: limits.response_time,
+            _Phase.WHOLE: limits.response_time,  # all of it: a byte now and then does not help
         }
         self._call: Call
         self._response: Response
@@ -208,7 +208,6 @@ class ClientConnection(Machine[Call | End, Chunk, Chunk]):
         if len(self._body) > self._limits.body_size:
             msg = f"a body of more than {self._limits.body_size} bytes"
             raise LimitExceeded(msg, code=413, limit="body_size")
-        self._enter(_Phase.WHOLE)  # patience begins anew with every piece
 
     def _come_up_short(self) -> bool:
         """The answer goes on, unless the connection has ended in the middle of it."""

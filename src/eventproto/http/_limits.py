@@ -25,8 +25,8 @@ class Limits:
         body_size: Bytes of one whole body (413); streamed answers are not held, so not bounded.
             1 MiB, fifty times what the Standard Webhooks specification advises.
         request_time: Seconds from the first byte of a request to its last (408).
-        response_time: Seconds from the end of a request to the head of its response, and between
-            two pieces of a whole response, before a client gives up.
+        response_time: Seconds from the end of a request to the head of its response, and from
+            there to the end of a whole one, before a client gives up. Streams may take any time.
         idle_time: Seconds that a connection is kept open with nothing to do. 75, as nginx.
         linger_time: Seconds that a server, having refused a request, waits for the client to read
             that and hang up (RFC 9112, 9.6).
