@@ -144,7 +144,7 @@ def test_of_text(text: str) -> None:
     """What goes in comes out."""
     message = Message.of_text(text, id="1")
     assert (message.text, message.id) == (text, "1")
-    assert message.content_type == "text/plain;charset=utf-8"
+    assert message.content_type == Message.of_text(text).content_type == "text/plain;charset=utf-8"
     assert Message.of_text(text, content_type="a/b").content_type == "a/b"
 
 
