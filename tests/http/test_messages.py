@@ -45,6 +45,26 @@ def test_idempotent(method: str, expected: bool) -> None:
     assert Request(method, "http://a").idempotent is expected
 
 
+@pytest.mark.parametrize(
+    ("url", "same"),
+    [
+        ("https://a.example/x?y", True),
+        ("HTTPS://A.EXAMPLE", True),
+        ("https://a.example:443/", True),
+        ("https://me@a.example/", True),
+        ("https://a.example:444/", False),
+        ("http://a.example/", False),
+        ("http://a.example:443/", False),
+        ("https://a.example./", False),
+        ("https://www.a.example/", False),
+    ],
+)
+def test_what_is_of_one_origin(url: str, same: bool) -> None:
+    """Scheme, host and port (RFC 9110, 4.3.1)."""
+    origin = Request("GET", "https://a.example/b/c?d").origin
+    assert (Request("POST", url).origin == origin) is same
+
+
 def test_scheme_and_path() -> None:
     """The path is as it was sent, and never empty."""
     # HTTP B18

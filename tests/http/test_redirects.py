@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from eventproto import HandshakeRejected, LimitExceeded
 from eventproto.http import Headers, Request, Response
-from eventproto.http._redirects import redirected, same_origin, target_url
+from eventproto.http._redirects import redirected, target_url
 
 HERE = "https://a.example/b/c?d"
 TEXT = Headers({"Accept": "x", "Content-Type": "text/plain", "content-language": "en"})
@@ -192,25 +192,6 @@ def test_redirects_are_few(location: str) -> None:
     with pytest.raises(LimitExceeded, match=r"more than 3 redirects") as raised:
         leads(location, followed=3, limit=3)
     assert (raised.value.limit, raised.value.code) == ("redirects", 307)
-
-
-@pytest.mark.parametrize(
-    ("url", "same"),
-    [
-        ("https://a.example/x?y", True),
-        ("HTTPS://A.EXAMPLE", True),
-        ("https://a.example:443/", True),
-        ("https://me@a.example/", True),
-        ("https://a.example:444/", False),
-        ("http://a.example/", False),
-        ("http://a.example:443/", False),
-        ("https://a.example./", False),
-        ("https://www.a.example/", False),
-    ],
-)
-def test_what_is_of_one_origin(url: str, same: bool) -> None:
-    """Scheme, host and port (RFC 9110, 4.3.1)."""
-    assert same_origin(Request("GET", HERE), Request("POST", url)) is same
 
 
 LOCATIONS = st.text("hHtTpPwWsS:/@#?[]%\\.0 \t\xa0\u2100\u00e9\udce9", max_size=20) | st.text(

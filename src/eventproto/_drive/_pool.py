@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from eventproto import ClosedError, End, LocalProtocolError, RemoteProtocolError
 from eventproto._address import ANYWHERE, AddressPolicy
@@ -22,8 +22,6 @@ WireT = TypeVar("WireT", bound=Wire)
 
 _KEPT: Final = 64  # in all, because a hub calls as many origins as it has subscribers
 _LIMITS: Final = Limits()
-
-_Origin: TypeAlias = tuple[bool, str, int]
 
 
 class HttpSession(Session[Call | End]):
@@ -63,7 +61,7 @@ class Pool(ABC):
         self._policy = policy
         self._tls = tls
         self._proxy = proxy
-        self._idle: dict[HttpSession, _Origin] = {}  # the freshest one last
+        self._idle: dict[HttpSession, tuple[str, str, int]] = {}  # the freshest one last
 
     def perform(self, call: Call) -> Answer:
         """Make a call; what comes of it is waited for on the `Answer`."""
@@ -112,7 +110,7 @@ class Pool(ABC):
 
     def take(self, request: Request) -> HttpSession | None:
         """An idle connection to the origin of this request, the freshest one."""
-        origin = _origin(request)
+        origin = request.origin
         for session in [each for each in reversed(self._idle) if self._idle[each] == origin]:
             del self._idle[session]
             if session.usable:
@@ -125,7 +123,7 @@ class Pool(ABC):
         if not session.usable:
             session.abort()
             return
-        self._idle[session] = _origin(request)
+        self._idle[session] = request.origin
         if len(self._idle) > _KEPT:
             oldest = next(iter(self._idle))
             del self._idle[oldest]
@@ -209,7 +207,3 @@ def _reason(error: Exception) -> str:
     if number and (type(error) is OSError or isinstance(error, ConnectionError | TimeoutError)):
         return os.strerror(number)
     return str(error)
-
-
-def _origin(request: Request) -> _Origin:
-    return request.secure, request.host, request.port

@@ -75,6 +75,11 @@ class Request:
         return self._parts.port or _PORTS[self.scheme]
 
     @property
+    def origin(self) -> tuple[str, str, int]:
+        """Scheme, host and port: who has the same is the same server (RFC 9110, 4.3.1)."""
+        return self.scheme, self.host, self.port
+
+    @property
     def authority(self) -> str:
         """What the `Host` header says: the host, and the port unless it is the scheme's own."""
         host = self._bracketed

@@ -11,7 +11,7 @@ from eventproto.http._call import HandshakeRejected
 from eventproto.http._headers import Headers
 from eventproto.http._messages import Request, Response
 
-__all__ = ["redirected", "same_origin", "target_url"]
+__all__ = ["redirected", "target_url"]
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _WEB: Final = {"http": "http", "https": "https"}
@@ -65,11 +65,6 @@ def redirected(
     return there
 
 
-def same_origin(one: Request, other: Request) -> bool:
-    """Whether two requests are for the same server: the same scheme, host and port."""
-    return _origin(one) == _origin(other)
-
-
 def target_url(base: str, reference: str) -> str:
     """The URL that a reference leads to (RFC 3986, 5), without its fragment.
 
@@ -103,7 +98,3 @@ def _retrieval(request: Request) -> Request:
     method = "HEAD" if request.method == "HEAD" else "GET"
     headers = (each for each in request.headers if not each[0].lower().startswith("content-"))
     return Request(method, request.url, Headers(headers))
-
-
-def _origin(request: Request) -> tuple[str, str, int]:
-    return request.scheme, request.host, request.port

@@ -10,7 +10,7 @@ from typing import Final
 from eventproto._errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
 from eventproto._event import Message
 from eventproto.http import ContentDecoder, HandshakeRejected, Headers, MediaType, Request, Response
-from eventproto.http._redirects import redirected, same_origin
+from eventproto.http._redirects import redirected
 from eventproto.sse._limits import Limits
 
 __all__ = ["Attempt", "NotRepeated", "first_request"]
@@ -111,7 +111,7 @@ class Attempt:
         )
         if request is None:
             return None
-        trusted = self._trusted and same_origin(request, self.request)
+        trusted = self._trusted and request.origin == self.request.origin
         if not trusted:
             told = (field for field in request.headers if _tells_no_secret(field[0].lower()))
             request = replace(request, headers=Headers(told))

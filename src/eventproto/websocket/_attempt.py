@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from eventproto._value import value
 from eventproto.http import Headers, Request, Response
-from eventproto.http._redirects import redirected, same_origin
+from eventproto.http._redirects import redirected
 
 __all__ = ["Attempt"]
 
@@ -53,7 +53,7 @@ class Attempt:
         there = redirected(here, response, followed=self.redirects, limit=limit)
         if there is None:
             return None
-        trusted = self.trusted and same_origin(here, there)
+        trusted = self.trusted and here.origin == there.origin
         return replace(
             self,
             url=there.url,
