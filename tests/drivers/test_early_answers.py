@@ -107,11 +107,11 @@ async def test_waiting_for_an_answer_may_be_cancelled_again_and_again(server: Op
             with anyio.move_on_after(0.05):
                 await answer.result()
         may_read.set()
-        for _ in range(5):
-            with anyio.move_on_after(0.002):
-                await answer.result()
+        result = None
         with anyio.fail_after(20):
-            result = await answer.result()
+            while result is None:
+                with anyio.move_on_after(0.002):
+                    result = await answer.result()
         answer.release()
 
     assert result.outcome.status == 204
