@@ -196,9 +196,16 @@ def test_it_may_be_ended(chunks: list[bytes]) -> None:
         ("a", 1, {"user": ""}),
         ("a", 1, {"user": "x" * 256}),
         ("a", 1, {"user": "x", "password": "é" * 128}),
+        # of another type: four bytes, or a number, would be an address
+        (b"host", 1, {}),
+        (2130706433, 1, {}),
+        ("a", "80", {}),
+        ("a", 80.0, {}),
+        ("a", 1, {"user": b"x"}),
+        ("a", 1, {"user": "x", "password": None}),
     ],
 )
-def test_what_has_no_form_in_socks(host: str, port: int, options: Any) -> None:
+def test_what_has_no_form_in_socks(host: Any, port: Any, options: Any) -> None:
     """Lengths are one byte."""
     with pytest.raises(LocalProtocolError):
         tunnel(host, port, **options)

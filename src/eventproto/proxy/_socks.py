@@ -225,15 +225,20 @@ _CODES: Final = {
 
 
 def _request(host: str, port: int) -> bytes:
-    if not 0 < port < 65536:
-        msg = f"a port is a number from 1 to 65535, got {port}"
+    if not _is_port(port):
+        msg = f"a port is a number from 1 to 65535, got {port!r}"
         raise LocalProtocolError(msg)
+    named = _sized("a target", host)
     try:
         address = ip_address(host).packed
         kind = 1 if len(address) == 4 else 4
     except ValueError:
-        address, kind = _sized("a target", host), _NAME
+        address, kind = named, _NAME
     return bytes([_VERSION, _CONNECT, 0, kind]) + address + port.to_bytes(2, "big")
+
+
+def _is_port(port: object) -> bool:
+    return isinstance(port, int) and 0 < port < 65536
 
 
 def _credentials(user: str, password: str) -> bytes:
@@ -241,7 +246,10 @@ def _credentials(user: str, password: str) -> bytes:
     return bytes([_SUBVERSION]) + _sized("a user", user) + _sized("a password", password, least=0)
 
 
-def _sized(what: str, text: str, *, least: int = 1) -> bytes:
+def _sized(what: str, text: object, *, least: int = 1) -> bytes:
+    if not isinstance(text, str):
+        msg = f"{what} is text, not {type(text).__name__}"
+        raise LocalProtocolError(msg)
     try:
         encoded = text.encode()
     except UnicodeEncodeError as error:
