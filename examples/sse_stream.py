@@ -23,11 +23,11 @@ from eventproto import Backoff
 from eventproto.asyncio import StreamSession  # the same class on both runtimes
 from eventproto.http import Request
 from eventproto.site import EventStream, Site
-from eventproto.sse import ServerSentEvent
+from eventproto.sse import ServerSentEvent, last_event_id
 
 
 async def count(stream: StreamSession[Any], request: Request) -> None:
-    last = request.headers.get("Last-Event-ID", "")
+    last = last_event_id(request)  # from the header, or from the query of a first request
     print(f"the server starts after {last!r}")
     for number in range(int(last or 0) + 1, int(last or 0) + 3):
         await stream.send(ServerSentEvent(f"tick {number}", event="count", id=str(number)))
