@@ -10,7 +10,7 @@ from typing_extensions import override
 from eventproto._call import CallMachine
 from eventproto._errors import ClosedError, LocalProtocolError
 from eventproto._event import Event, Message
-from eventproto._machine import End
+from eventproto._machine import DEFAULT_BACKLOG, End
 from eventproto._value import value
 from eventproto.http import Call, Response
 
@@ -67,10 +67,13 @@ class AnsweringMachine(CallMachine[CommandT]):
     Args:
         unanswered: How many calls may wait, and how many events for the application.
         answer_time: Seconds that the application has before a caller is told to try again.
+        max_backlog: How many events may wait before mere reports are dropped.
     """
 
-    def __init__(self, *, unanswered: int, answer_time: float) -> None:
-        super().__init__()
+    def __init__(
+        self, *, unanswered: int, answer_time: float, max_backlog: int = DEFAULT_BACKLOG
+    ) -> None:
+        super().__init__(max_backlog=max_backlog)
         self._most_unanswered = unanswered
         self._answer_time = answer_time
         self._unanswered: set[Hashable] = set()

@@ -168,13 +168,32 @@ def test_the_number_of_unanswered_messages_is_limited() -> None:
 
 
 def test_the_number_of_events_is_limited() -> None:
-    """A flood of forgeries cannot fill the memory of an application that is busy."""
+    """Messages get 503 beyond it."""
     machine = receiver(unanswered=2)
-    forged = replace(posted(), body=b"")
     for number in range(10):
-        machine.receive(Call(number, forged), 0)
-    assert [each.status for each in answers(machine).values()] == [401] * 2 + [503] * 8
+        machine.receive(Call(number, posted()), 0)
+    assert [each.status for each in answers(machine).values()] == [503] * 8
     assert machine.backlog == 2
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_flood_of_forgeries_keeps_no_message_out(taken: bool) -> None:
+    """All are answered, some are reported; an application that is busy still has room."""
+    # Webhooks D4
+    machine = receiver(unanswered=4)
+    forged = replace(posted(), body=b"")
+    for number in range(100):
+        machine.receive(Call(number, forged), 0)
+        if taken and number == 50:
+            assert isinstance(machine.next_event(), Rejected)
+    assert [each.status for each in answers(machine).values()] == [401] * 100
+    assert machine.backlog == 2
+    machine.receive(Call("a", posted()), 0)
+    machine.receive(Call("b", posted()), 0)
+    machine.receive(Call("c", posted()), 0)
+    assert [(token, each.status) for token, each in answers(machine).items()] == [("c", 503)]
+    kinds = [type(event) for event in iter(machine.next_event, None)]
+    assert kinds == [Rejected, Rejected, Received, Received]
 
 
 def test_an_application_that_does_not_answer_in_time_is_answered_for() -> None:

@@ -20,7 +20,8 @@ class Limits:
         signatures: How many signatures one request may bring (400); each costs one comparison
             per secret. 16: a rotation needs two, or four with both kinds of key.
         unanswered: How many events a receiver holds for the application, and how many messages
-            it has reported that still wait for their answer (503 for more).
+            it has reported that still wait for their answer (503 for more). Of what it rejects it
+            reports only as much as leaves half of the room to messages.
         answer_time: Seconds that the application has to answer before the receiver does it with
             503, so that the sender tries again. 10, as senders wait 15 to 30.
         pending: How many messages a sender holds until they are delivered or given up. 10 000:

@@ -30,7 +30,9 @@ class Receiver(AnsweringMachine[_Command]):
     reports a `Rejected` for each request that does not verify, and has then answered it.
 
     While the application is behind by `Limits.unanswered`, all requests are answered with 503,
-    unseen. `End` tells all who wait to try again, and closes.
+    unseen. Half of that room is for messages alone: what is rejected while the other half is taken
+    is answered but not reported, so that nobody without a secret can keep messages out. `End` tells
+    all who wait to try again, and closes.
 
     Args:
         scheme: Verifies requests, at the machine's Unix time.
@@ -38,13 +40,17 @@ class Receiver(AnsweringMachine[_Command]):
     """
 
     def __init__(self, scheme: Scheme, *, limits: Limits = Limits()) -> None:
-        super().__init__(unanswered=limits.unanswered, answer_time=limits.answer_time)
+        super().__init__(
+            unanswered=limits.unanswered,
+            answer_time=limits.answer_time,
+            max_backlog=max(1, limits.unanswered // 2),
+        )
         self._scheme = scheme
         self._limits = limits
 
     @override
     def _on_call(self, call: Call) -> None:
-        # Nothing is verified that could not be reported, so that a flood costs next to nothing.
+        # No message is verified that could not be reported.
         if self._is_behind:
             self._answer(call.token, LATER)
             return
