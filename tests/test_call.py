@@ -184,6 +184,30 @@ def test_only_exchanges_come_on_a_wire_of_calls(wrong: Any) -> None:
         Role().receive(wrong, 0)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *(Call(1, each) for each in (None, "http://a/", Response(200))),  # type: ignore[arg-type]
+        *(Result(1, each) for each in (None, "ok", REQUEST)),  # type: ignore[arg-type]
+        *(Body(1, each) for each in (None, "x", bytearray(b"x"))),  # type: ignore[arg-type]
+        Body(1, b"x", ConnectionLost("not at its end")),
+        Body(1, EOF, "an error"),  # type: ignore[arg-type]
+    ],
+)
+def test_exchanges_have_what_belongs_in_them(wrong: Exchange) -> None:
+    """Or the carrier is wrong, and the call goes on."""
+    role = Role()
+    role.send(("a", True), 0)
+    if isinstance(wrong, Body):
+        role.receive(Result(1, Response(200), more=True), 0)
+        assert role.next_event() == Heard("a", Response(200))
+    with pytest.raises(LocalProtocolError, match="no carrier brings"):
+        role.receive(wrong, 0)
+    assert role.next_event() is None
+    role.receive(Body(1, EOF) if isinstance(wrong, Body) else Result(1, Response(200)), 0)
+    assert isinstance(role.next_event(), Heard)
+
+
 def test_notes_are_bounded() -> None:
     """A role whose events nobody takes cannot be filled from outside."""
 

@@ -76,6 +76,7 @@ class CallMachine(Machine[CommandT, Exchange, Exchange]):
 
     @override
     def _on_receive(self, data: Exchange) -> None:
+        _check(data)
         if isinstance(data, Call):
             self._on_call(data)
         elif data.token in self._pending:  # a result nobody waits for any more is no error
@@ -85,7 +86,7 @@ class CallMachine(Machine[CommandT, Exchange, Exchange]):
         about, owed = self._pending[data.token]
         goes_on = data.chunk is not EOF if isinstance(data, Body) else data.more
         if isinstance(data, Body) is not (owed is _Owed.BODY) or (goes_on and owed is _Owed.WHOLE):
-            msg = f"call {data.token!r} is owed {owed.value}, got {data!r}"
+            msg = f"call {data.token!r} is owed {owed.value}, got {data!r:.200}"
             raise LocalProtocolError(msg)
         if goes_on:
             self._pending[data.token] = about, _Owed.BODY
@@ -213,6 +214,19 @@ class RetryingMachine(CallMachine[CommandT], Generic[CommandT, TaskT]):
         attempt = self._attempts.pop(name)
         self._count[type(attempt.task)] -= 1
         return attempt
+
+
+def _check(data: Exchange) -> None:
+    match data:
+        case Call(request=Request()) | Result(outcome=Response() | Exception()):
+            return
+        case Body(chunk=bytes(), error=None):
+            return
+        case Body(chunk=chunk, error=None | Exception()) if chunk is EOF:
+            return
+        case _:
+            msg = f"no carrier brings {data!r:.200}"
+            raise LocalProtocolError(msg)
 
 
 class _Owed(Enum):
