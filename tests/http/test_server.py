@@ -228,6 +228,12 @@ def test_a_refusal_does_not_depend_on_how_the_input_was_cut() -> None:
     assert str(closed.error) == "a chunk of a body is not followed by CRLF"
 
 
+def test_a_refusal_says_what_is_wrong() -> None:
+    """To whoever debugs a client."""
+    output = feed(ServerConnection(), [b"nonsense\r\n\r\n"]).output
+    assert output.endswith(b"\r\n\r\nillegal request line: b'nonsense'\n")
+
+
 def test_a_refused_head_request_gets_no_body() -> None:
     """Not even the text that explains."""
     output = feed(ServerConnection(), [HEAD.replace(b"Host: ", b"Host: ?")]).output

@@ -136,7 +136,8 @@ class Channel(Generic[HeadT]):
             code = error.error_status_hint
             if code == 501:  # a coding that h11 does not know, or more than one
                 code = _transfer_code(head)
-            raise RemoteProtocolError(str(error)[:_LONGEST_QUOTE], code=code) from error
+            msg = _BYTEARRAY(r"\1", str(error))[:_LONGEST_QUOTE]
+            raise RemoteProtocolError(msg, code=code) from error
 
     def _reader(self, head: HeadT, asked: str) -> Reader:
         """How the body behind a head ends (RFC 9112, 6.3)."""
@@ -160,6 +161,7 @@ _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)").sear
 _FOLD: Final = re.compile(rb"\n[ \t]").search
 _TRANSFER: Final = re.compile(rb"^transfer-encoding:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 _WITHOUT_BODY: Final = frozenset({204, 304})
+_BYTEARRAY: Final = re.compile(r"bytearray\((.*)\)").sub  # what it quotes is bytes to readers
 _LONGEST_QUOTE: Final = 200  # what h11 says may quote a whole head
 
 
