@@ -130,6 +130,18 @@ VECTORS: Final[list[Vector]] = [
     ),  # SSE E1
     Vector("plain, blank", b"data: a\n\ndata: b\n\n\n", [said("a"), said("b")]),
     Vector("plain, data twice", b"data: data: a\n\n", [said("data: a")]),  # SSE C3
+    Vector("plain, CRLF", b"data: a\r\n\r\ndata: b\r\n\r\n", [said("a"), said("b")]),  # SSE B5
+    Vector(
+        "plain, mixed line ends", b"data: a\r\n\ndata: b\n\r\ndata: c\r\n\r\n", [*map(said, "abc")]
+    ),  # SSE A5
+    Vector(
+        "plain, LF after CR", b"data: a\r\n\r\ndata: b\r\r\n\r\n", [said("a"), said("b")]
+    ),  # SSE B5
+    Vector(
+        "typed, CRLF",
+        b"event: a\r\ndata: b\r\n\r\nevent: c\ndata: d\r\n\r\n",
+        [said("b", "a"), said("d", "c")],
+    ),  # SSE B5
     Vector(
         "typed",
         b"event: a\ndata: b\n\nevent: c\ndata: d\n\n",

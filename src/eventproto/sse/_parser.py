@@ -101,9 +101,10 @@ class Decoder:
             raise LocalProtocolError(msg)
         if self.error is not None:
             raise self.error.with_traceback(None)  # which would grow each time
-        if chunk[-2:] == b"\n\n" and self._between_blocks and not (self._skip or self._unfinished):
+        blank = 2 if chunk[-2:] == b"\n\n" else 4 if chunk[-4:] == b"\r\n\r\n" else 0
+        if blank and self._between_blocks and not (self._skip or self._unfinished):
             # The short way of most chunks of most streams.
-            events = self._alike(chunk) or self._process(chunk)
+            events = self._alike(chunk, blank) or self._process(chunk)
         else:
             events = self._piece_together(chunk)
         if self.error is not None:
@@ -157,28 +158,34 @@ class Decoder:
             events = self._process(block + blank)
         if lines and self.error is None:
             end = lines.rfind(b"\n\n") + 2
-            if alike := self._alike(lines[:end]):
+            if alike := self._alike(lines[:end], blank=2):
                 events += alike
                 lines = lines[end:]
             if lines:
                 events += self._process(lines)
         return events
 
-    def _alike(self, blocks: bytes) -> list[Event]:
+    def _alike(self, blocks: bytes, blank: int) -> list[Event]:
         """Read blocks that are one line of data each, or a type and one line of data each.
 
         A single split finds their ends and takes field names away, where `_process` would look at
         each line. If one of them is not like the others, it finds nothing.
+
+        Args:
+            blocks: The blocks.
+            blank: How many bytes the two line ends behind the last one have.
         """
         start = 6 if blocks[:6] == b"data: " else 7 if blocks[:7] == b"event: " else 0
         if not start or len(blocks) > self._harmless:
             return []
         try:
-            text = blocks[start:-2].decode()
+            text = blocks[start:-blank].decode()
         except UnicodeDecodeError:
             return []
         if "\r" in text:
-            return []
+            text = text.replace("\r\n", "\n")
+            if "\r" in text:
+                return []
         event_id = self._id
         if start == 6:
             if "\n" not in text:
