@@ -11,13 +11,12 @@ from typing import Any
 import anyio.to_thread
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
-from typing_extensions import override
 
-from eventproto import CallMachine, End
-from eventproto.http import Call, Headers, Response
+from eventproto.http import Headers, Response
+from eventproto.site import Resource
 from tests.system_tools import require_tool
 
-__all__ = ["Browser", "Page", "browser"]
+__all__ = ["PAGE", "Browser", "browser"]
 
 # The last ones keep it from asking the network for things of its own.
 _OPTIONS = [
@@ -27,21 +26,12 @@ _OPTIONS = [
 ]
 
 
-class Page(CallMachine[End]):
-    """A role of a site that answers every call with a page that has nothing on it."""
-
-    @override
-    def _on_send(self, command: End) -> None:
-        self._close()
-
-    @override
-    def _on_call(self, call: Call) -> None:
-        headers = Headers({"Content-Type": "text/html"})
-        self._answer(call.token, Response(200, headers, b"<!doctype html><title>test</title>"))
-
-    @override
-    def _on_result(self, about: Any, outcome: Response | Exception) -> None:
-        raise AssertionError(about)  # it calls nobody
+PAGE = Resource(
+    lambda _: Response(
+        200, Headers({"Content-Type": "text/html"}), b"<!doctype html><title>test</title>"
+    )
+)
+"""A page that has nothing on it."""
 
 
 class Browser:

@@ -13,7 +13,7 @@ from eventproto.engine import MemoryEngine
 from eventproto.http import Request
 from eventproto.site import LogSocket, LogStream, Site
 from tests.drivers.stream_client import eventually
-from tests.interop.browser import Page, browser
+from tests.interop.browser import PAGE, browser
 
 # A page has no way to set a header of a WebSocket, so its place goes into the query.
 FOLLOW = """
@@ -55,7 +55,7 @@ async def test_a_page_comes_back_with_its_place(runtime: ModuleType, tmp_path: P
         await log.append("b", Message.of_text("last"))
 
     publish = anyio.Event()
-    site = Site({"/log": LogSocket(log, ["a", "b", "c"], handler=talk), "/": Page()})
+    site = Site({"/log": LogSocket(log, ["a", "b", "c"], handler=talk), "/": PAGE})
     async with (
         runtime.serve(site) as server,
         browser(tmp_path) as page,
@@ -78,7 +78,7 @@ async def test_a_page_goes_over_from_a_stream(runtime: ModuleType, tmp_path: Pat
         await log.append("a", Message.of_text(text))
     topics = ["a", "b"]
     stream = LogStream(log, topics, replay=True)
-    site = Site({"/log": LogSocket(log, topics), "/events": stream, "/": Page()})
+    site = Site({"/log": LogSocket(log, topics), "/events": stream, "/": PAGE})
     script = """
         const source = new EventSource("/events");
         source.addEventListener("a", event => {

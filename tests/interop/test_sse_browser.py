@@ -13,7 +13,7 @@ from eventproto.engine import MemoryEngine, Retention
 from eventproto.http import Request
 from eventproto.site import EventStream, LogStream, Site
 from eventproto.sse import Comment, Cors, RetryChanged, ServerSentEvent, last_event_id
-from tests.interop.browser import Page, browser
+from tests.interop.browser import PAGE, browser
 
 COLLECT = """
     const found = [], source = new EventSource("/events");
@@ -45,7 +45,7 @@ async def test_types_data_and_ids(runtime: ModuleType, tmp_path: Path) -> None:
         await session.send(Message.of_json([1], type="order.paid", id="6"))
         await session.send(ServerSentEvent("last"))
 
-    site = Site({"/events": EventStream(send_all), "/": Page()})
+    site = Site({"/events": EventStream(send_all), "/": PAGE})
     async with runtime.serve(site) as server, browser(tmp_path) as page:
         found, state = await page.run(f"http://127.0.0.1:{server.port}/", COLLECT)
 
@@ -78,7 +78,7 @@ async def test_it_comes_back_with_its_last_event_id(runtime: ModuleType, tmp_pat
             await anyio.sleep(0.05)  # or it may be dropped before it has left
             session.abort()
 
-    site = Site({"/events": EventStream(count), "/": Page()})
+    site = Site({"/events": EventStream(count), "/": PAGE})
     async with runtime.serve(site) as server, browser(tmp_path) as page:
         found, _ = await page.run(f"http://127.0.0.1:{server.port}/", COLLECT)
 
@@ -113,7 +113,7 @@ async def test_channels_of_one_stream(runtime: ModuleType, tmp_path: Path) -> No
         await log.append("news", Message.of_text("missed"))
 
     events = LogStream(log, ["news", "prices", "weather"], replay=True)
-    site = Site({"/events": events, "/more": EventStream(append_one_more), "/": Page()})
+    site = Site({"/events": events, "/more": EventStream(append_one_more), "/": PAGE})
     async with runtime.serve(site) as server, browser(tmp_path) as page:
         script = script.replace("second(", "fetch('/more'), second(", 1)
         found = await page.run(f"http://127.0.0.1:{server.port}/", script)
@@ -138,7 +138,7 @@ async def test_a_gap_is_heard(runtime: ModuleType, tmp_path: Path) -> None:
     for number in range(1, 6):
         await log.append("numbers", Message.of_text(str(number), id=str(number)))
 
-    site = Site({"/events": LogStream(log, "numbers"), "/": Page()})
+    site = Site({"/events": LogStream(log, "numbers"), "/": PAGE})
     async with runtime.serve(site) as server, browser(tmp_path) as page:
         found = await page.run(f"http://127.0.0.1:{server.port}/", script)
 
@@ -177,7 +177,7 @@ async def test_pages_of_other_origins(runtime: ModuleType, tmp_path: Path) -> No
     other = Site({"/open": open_to_all, "/closed": EventStream(come_back)})
     async with (
         runtime.serve(other) as elsewhere,
-        runtime.serve(Site({"/": Page()})) as server,
+        runtime.serve(Site({"/": PAGE})) as server,
         browser(tmp_path) as page,
     ):
         origin = f"'http://127.0.0.1:{elsewhere.port}'"

@@ -10,7 +10,7 @@ from eventproto import Message
 from eventproto.http import Request
 from eventproto.site import Site, WebSocket
 from eventproto.websocket import Close, Deflate
-from tests.interop.browser import Page, browser
+from tests.interop.browser import PAGE, browser
 
 # Calls done() with all that happened once the socket has closed.
 WATCH = """
@@ -56,7 +56,7 @@ async def test_what_a_browser_is_sent(runtime: ModuleType, tmp_path: Path) -> No
         {
             "/plain": WebSocket(talk, **options),
             "/compressed": WebSocket(talk, compression=Deflate(), **options),
-            "/": Page(),
+            "/": PAGE,
         }
     )
     async with runtime.serve(site) as server, browser(tmp_path) as page:
@@ -95,7 +95,7 @@ async def test_what_a_browser_sends(runtime: ModuleType, tmp_path: Path) -> None
         heard.append(session.close_received)
 
     messages = "['Zoë \N{SNOWMAN}', new Uint8Array([0, 255]), 'x'.repeat(200000), '']"
-    site = Site({"/socket": WebSocket(listen, compression=Deflate()), "/": Page()})
+    site = Site({"/socket": WebSocket(listen, compression=Deflate()), "/": PAGE})
     async with runtime.serve(site) as server, browser(tmp_path) as page:
         script = watch("/socket", messages=messages, code=4002)
         found = await page.run(f"http://127.0.0.1:{server.port}/", script)
@@ -123,7 +123,7 @@ async def test_windows_that_a_browser_keeps_to(runtime: ModuleType, tmp_path: Pa
     }
     endpoints = {path: WebSocket(echo, compression=deflates[path]) for path in deflates}
     found: list[Any] = []
-    async with runtime.serve(Site({**endpoints, "/": Page()})) as server, browser(tmp_path) as page:
+    async with runtime.serve(Site({**endpoints, "/": PAGE})) as server, browser(tmp_path) as page:
         for path in deflates:
             script = watch(path, messages=str(texts))
             found.append(await page.run(f"http://127.0.0.1:{server.port}/", script))
@@ -149,7 +149,7 @@ async def test_ends_that_a_browser_sees(runtime: ModuleType, tmp_path: Path) -> 
             "/leave": WebSocket(leave),
             "/cut": WebSocket(cut),
             "/forbidden": WebSocket(leave, origins=["https://example.com"]),
-            "/": Page(),
+            "/": PAGE,
         }
     )
     ends: dict[str, Any] = {}
