@@ -45,11 +45,13 @@ def main() -> None:
 def decoding() -> None:
     assert len(_EVENT) == 193, len(_EVENT)
     named = b"event: delta\n" + _EVENT
+    crlf = _EVENT.replace(b"\n", b"\r\n")
     shapes = {
         "64 KiB chunks": (_EVENT, 65536),
         "one event per chunk": (_EVENT, len(_EVENT)),
         "with types, 64 KiB": (named, 65536),
         "with types, one each": (named, len(named)),
+        "CRLF, one each": (crlf, len(crlf)),  # as sse-starlette sends
     }
     readers: dict[str, Callable[[Chunks], int]] = {
         "eventproto": read_eventproto,
