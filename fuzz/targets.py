@@ -130,7 +130,9 @@ def cloudevents_http(data: bytes) -> None:
     headers = _headers(*((n.decode("latin-1"), v.decode("latin-1")) for n, _, v in pairs))
     with suppress(RemoteProtocolError):
         message = cloudevents.from_http(headers, body)
-        assert cloudevents.from_http(*cloudevents.to_http(message)) == message
+        assert cloudevents.from_http(*cloudevents.to_http(message, mode="structured")) == message
+        with suppress(LocalProtocolError):  # its data is an event, which would be read in its place
+            assert cloudevents.from_http(*cloudevents.to_http(message)) == message
 
 
 def signatures(data: bytes) -> None:

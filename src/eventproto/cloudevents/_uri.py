@@ -12,7 +12,7 @@ _ENCODED: Final = "%[0-9A-Fa-f]{2}"
 _NAME: Final = r"A-Za-z0-9\-._~!$&'()*+,;="  # unreserved and sub-delims
 _CHARACTER: Final = f"(?:[{_NAME}:@]|{_ENCODED})"
 
-# No part looks back: what begins each of them cannot stand in the one before.
+# What ends a part cannot stand in it; only a user is read once more, as a host, if no @ follows.
 _URI_REFERENCE: Final = re.compile(
     rf"""
     (?: (?P<scheme> [A-Za-z][A-Za-z0-9+\-.]* ) : | (?! [^/?\#]* : ))
