@@ -7,9 +7,13 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from eventproto import (
+    EOF,
+    CallMachine,
+    Chunk,
     Machine,
     Message,
     Overflow,
@@ -23,7 +27,8 @@ from eventproto import (
 )
 from eventproto._layered import Layered
 from eventproto.http import Headers, Request, Response, Result
-from eventproto.testing import check_machine
+from eventproto.strategies import chunkings
+from eventproto.testing import check_chunking, check_machine
 from tests.laws.commands import CALL, SOCKET_COMMANDS, STREAM_COMMANDS, STREAMED, told
 from tests.laws.machines import (
     PUBLISHED,
@@ -213,6 +218,29 @@ CASES: Final = {
 def test_laws(case: Case) -> None:
     """In every order of its doors, early and late, right and wrong."""
     check_machine(case.make, inputs=case.inputs, commands=case.commands, settings=FEW)
+
+
+PIECEWISE: Final = {"http client that reads", "websocket server, open, in fragments"}
+"""Those that are to report pieces as they come."""
+
+BYTES: Final = {
+    name: case
+    for name, case in CASES.items()
+    if name not in PIECEWISE and not isinstance(case.make(), CallMachine)
+}
+
+
+@pytest.mark.parametrize("case", BYTES.values(), ids=BYTES)
+def test_no_chunking_changes_anything(case: Case) -> None:
+    """Neither what is reported nor what is written."""
+
+    @FEW
+    @given(st.data(), st.lists(case.inputs([]), max_size=6))
+    def check(data: st.DataObject, chunks: list[Chunk]) -> None:
+        whole = b"".join(each for each in chunks if each is not EOF)
+        check_chunking(case.make, whole, data.draw(chunkings(whole)), eof=data.draw(st.booleans()))
+
+    check()
 
 
 def test_no_machine_is_missing() -> None:
