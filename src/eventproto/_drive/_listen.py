@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from ssl import SSLContext
 from typing import Any, Final, Protocol
@@ -66,20 +65,20 @@ class Listening(Primitives, Protocol):
         """Listen at an address, of an IPv6 one not at the IPv4 addresses that it embeds."""
         ...
 
-    def driven(
+    async def drive(
         self,
         machine: Machine[Any, Chunk, Chunk],
         socket: Any,  # noqa: ANN401  # what `Listener.accept` gives
+        use: Callable[[StreamSession[Any]], Awaitable[None]],
         *,
         tls: SSLContext | None,
         handshake_time: float,
-    ) -> AbstractAsyncContextManager[StreamSession[Any]]:
-        """Drive a machine on a connection that was accepted, for the time of the block.
+    ) -> None:
+        """Drive a machine on a connection that was accepted, while it is used.
 
         Raises:
             OSError: There is no TLS with this client, or not in time.
         """
-        ...
 
 
 async def open_listeners(network: Listening, host: str, port: int) -> list[Listener]:

@@ -57,6 +57,11 @@ class Primitives(Protocol):
     ) -> T | None:
         """Run an operation, but cancel it at the deadline, if any, and return None then."""
 
+    async def first_of(
+        self, one: Coroutine[Any, Any, object], other: Coroutine[Any, Any, object], /
+    ) -> None:
+        """Do two things until one of them is done, and cancel the other."""
+
     def open_tasks(self) -> AbstractAsyncContextManager[Tasks]:
         """A block for tasks, which cancels them in the end and waits until they have ended."""
         ...

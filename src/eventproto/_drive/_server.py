@@ -219,7 +219,7 @@ class RunningServer(Server):
 
         The only event that comes while a stream is open is its `Closed`.
         """
-        await _first_of(self._runtime, handling, connection.next_event())
+        await self._runtime.first_of(handling, connection.next_event())
 
     async def _beside(
         self, handling: Coroutine[Any, Any, None], aside: Coroutine[Any, Any, None]
@@ -275,12 +275,11 @@ async def serve(
         tasks = await stack.enter_async_context(runtime.open_tasks())
         server = RunningServer(site, listeners[0].port, roles, tasks=tasks, runtime=runtime)
 
-        async def attend(socket: Any) -> None:  # noqa: ANN401  # each runtime has its own
+        def attend(socket: Any) -> Coroutine[Any, Any, None]:  # noqa: ANN401  # of the runtime
             clock_offset = runtime.unix_time() - runtime.now()
             machine = SiteConnection(site, secure=tls is not None, clock_offset=clock_offset)
             time = site.limits.request_time
-            async with runtime.driven(machine, socket, tls=tls, handshake_time=time) as connection:
-                await server.attend(connection)
+            return runtime.drive(machine, socket, server.attend, tls=tls, handshake_time=time)
 
         acceptor = Acceptor(runtime, tasks, max_connections, attend)
         stack.callback(acceptor.close)
@@ -291,22 +290,6 @@ async def serve(
         for listener in listeners:
             listener.close()
         await server.drain(grace)
-
-
-async def _first_of(runtime: Primitives, *operations: Coroutine[Any, Any, Any]) -> None:
-    """Run several operations until one of them has ended, and cancel the others."""
-    ended = runtime.new_flag()
-
-    async def run_one(operation: Coroutine[Any, Any, Any]) -> None:
-        try:
-            await operation
-        finally:
-            ended.set()
-
-    async with runtime.open_tasks() as tasks:
-        for operation in operations:
-            tasks.start(partial(run_one, operation))
-        await ended.wait()
 
 
 async def _listen_to_nobody(socket: WebSocketSession, _: Request) -> None:

@@ -10,12 +10,21 @@ from typing import Any, TypeVar, cast
 from typing_extensions import override
 
 from eventproto import EOF, Chunk
-from eventproto.asyncio._primitives import before, new_flag, now, open_tasks, sleep, unix_time
+from eventproto.asyncio._primitives import (
+    before,
+    first_of,
+    new_flag,
+    now,
+    open_tasks,
+    sleep,
+    unix_time,
+)
 from eventproto.asyncio._stream import StreamConnection
 
 __all__ = [
     "Wire",
     "before",
+    "first_of",
     "new_flag",
     "now",
     "open_tasks",

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from eventproto import Chunk, Machine
-from eventproto.asyncio._stream import StreamConnection, running
+from eventproto.asyncio._stream import StreamConnection
 
-__all__ = ["Listener", "driven", "listen"]
+__all__ = ["Listener", "drive", "listen"]
 
 
 class Listener:
@@ -55,14 +54,14 @@ async def listen(address: str, port: int) -> Listener:
     return Listener(raw)
 
 
-@asynccontextmanager
-async def driven(
+async def drive(
     machine: Machine[Any, Chunk, Chunk],
     raw: socket.socket,
+    use: Callable[[StreamConnection[Any]], Awaitable[None]],
     *,
     tls: ssl.SSLContext | None,
     handshake_time: float,
-) -> AsyncGenerator[StreamConnection[Any]]:
+) -> None:
     """See `Listening`."""
     connection = StreamConnection(machine)
     raw.setblocking(False)  # noqa: FBT003  # its only parameter
@@ -76,5 +75,8 @@ async def driven(
     except BaseException:
         raw.close()
         raise
-    async with running(connection):
-        yield connection
+    try:
+        await use(connection)
+    finally:
+        connection.abort()
+        await connection.wait_gone()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from time import time as unix_time
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from eventproto._drive._primitives import Operation
 from eventproto._drive._unwrapped import unwrapped
 
-__all__ = ["before", "new_flag", "now", "open_tasks", "sleep", "unix_time"]
+__all__ = ["before", "first_of", "new_flag", "now", "open_tasks", "sleep", "unix_time"]
 
 T = TypeVar("T")
 
@@ -34,6 +34,20 @@ async def before(deadline: float | None, operation: Callable[[], Awaitable[T]]) 
         if not patience.expired():
             raise
         return None
+
+
+async def first_of(one: Coroutine[Any, Any, object], other: Coroutine[Any, Any, object], /) -> None:
+    """See `Primitives`."""
+    tasks = asyncio.create_task(one), asyncio.create_task(other)
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        errors = [task.exception() for task in tasks if not task.cancelled()]
+        for error in filter(None, errors):
+            raise error  # also instead of a cancellation, as a `TaskGroup` does
 
 
 class GroupTasks:

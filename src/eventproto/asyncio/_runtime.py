@@ -13,8 +13,16 @@ from eventproto._drive._connect import open_connection
 from eventproto.asyncio import _connect
 from eventproto.asyncio._calls import ConnectionPool
 from eventproto.asyncio._connect import resolve
-from eventproto.asyncio._listen import driven, listen
-from eventproto.asyncio._primitives import before, new_flag, now, open_tasks, sleep, unix_time
+from eventproto.asyncio._listen import drive, listen
+from eventproto.asyncio._primitives import (
+    before,
+    first_of,
+    new_flag,
+    now,
+    open_tasks,
+    sleep,
+    unix_time,
+)
 from eventproto.asyncio._stream import StreamConnection, running
 from eventproto.http import Request
 from eventproto.proxy import Proxy
@@ -23,7 +31,8 @@ __all__ = [
     "before",
     "connect",
     "contexts",
-    "driven",
+    "drive",
+    "first_of",
     "listen",
     "new_flag",
     "now",

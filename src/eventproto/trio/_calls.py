@@ -33,10 +33,10 @@ class _HttpConnection(HttpSession):
         self._outbox = _Outbox(self._socket)
         self._stream: trio.abc.Stream = self._outbox
         if isinstance(stream, trio.SSLStream):
-            self._stream = innermost = stream
-            while isinstance(innermost.transport_stream, trio.SSLStream):
-                innermost = innermost.transport_stream
-            innermost.transport_stream = self._outbox
+            self._stream = outermost = stream
+            while isinstance(outermost.transport_stream, trio.SSLStream):
+                outermost = outermost.transport_stream
+            outermost.transport_stream = self._outbox
         self.machine.handle_timeout(trio.current_time())
 
     @property

@@ -9,12 +9,21 @@ from typing import Any
 import trio
 
 from eventproto import EOF, Chunk, Machine
-from eventproto.trio._primitives import before, new_flag, now, open_tasks, sleep, unix_time
+from eventproto.trio._primitives import (
+    before,
+    first_of,
+    new_flag,
+    now,
+    open_tasks,
+    sleep,
+    unix_time,
+)
 from eventproto.trio._stream import BROKEN, AnyStream, socket_of
 
 __all__ = [
     "Wire",
     "before",
+    "first_of",
     "new_flag",
     "now",
     "open_tasks",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import trio
@@ -13,7 +12,7 @@ from eventproto import Chunk, Machine
 from eventproto.trio._connect import shake_hands
 from eventproto.trio._stream import AnyStream, StreamConnection, running
 
-__all__ = ["Listener", "driven", "listen"]
+__all__ = ["Listener", "drive", "listen"]
 
 
 class Listener:
@@ -39,14 +38,14 @@ async def listen(address: str, port: int) -> Listener:
     return Listener(listener.socket)
 
 
-@asynccontextmanager
-async def driven(
+async def drive(
     machine: Machine[Any, Chunk, Chunk],
     raw: trio.socket.SocketType,
+    use: Callable[[StreamConnection[Any]], Awaitable[None]],
     *,
     tls: ssl.SSLContext | None,
     handshake_time: float,
-) -> AsyncGenerator[StreamConnection[Any]]:
+) -> None:
     """See `Listening`."""
     stream: AnyStream = trio.SocketStream(raw)
     try:
@@ -62,4 +61,4 @@ async def driven(
         raw.close()
         raise
     async with running(StreamConnection(machine, stream)) as connection:
-        yield connection
+        await use(connection)

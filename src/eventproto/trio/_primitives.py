@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from time import time as unix_time
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import trio
 
 from eventproto._drive import _unwrapped
 from eventproto._drive._primitives import Operation
 
-__all__ = ["before", "new_flag", "now", "open_tasks", "sleep", "unix_time", "unwrapped"]
+__all__ = ["before", "first_of", "new_flag", "now", "open_tasks", "sleep", "unix_time", "unwrapped"]
 
 T = TypeVar("T")
 
@@ -29,6 +29,20 @@ async def before(deadline: float | None, operation: Callable[[], Awaitable[T]]) 
     with trio.move_on_at(math.inf if deadline is None else deadline):
         return await operation()
     return None
+
+
+async def first_of(one: Coroutine[Any, Any, object], other: Coroutine[Any, Any, object], /) -> None:
+    """See `Primitives`."""
+
+    async def do_other() -> None:
+        await other
+        nursery.cancel_scope.cancel()
+
+    with unwrapped():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(do_other)
+            await one
+            nursery.cancel_scope.cancel()
 
 
 class NurseryTasks:

@@ -17,9 +17,10 @@ from eventproto.proxy import Proxy
 from eventproto.trio import _connect
 from eventproto.trio._calls import ConnectionPool
 from eventproto.trio._connect import resolve
-from eventproto.trio._listen import driven, listen
+from eventproto.trio._listen import drive, listen
 from eventproto.trio._primitives import (
     before,
+    first_of,
     new_flag,
     now,
     open_tasks,
@@ -33,7 +34,8 @@ __all__ = [
     "before",
     "connect",
     "contexts",
-    "driven",
+    "drive",
+    "first_of",
     "listen",
     "new_flag",
     "now",
