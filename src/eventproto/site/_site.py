@@ -18,8 +18,6 @@ __all__ = ["Endpoint", "Site"]
 Endpoint: TypeAlias = EventStream | LogStream | WebSocket | LogSocket | Resource | CallMachine[Any]
 """What may be at a path: what opens a session with each peer, what answers at once, or a role."""
 
-_ENDPOINTS: Final = EventStream | LogStream | WebSocket | LogSocket | Resource | CallMachine
-
 
 class Site:
     """Paths and the endpoints that are found there.
@@ -53,7 +51,9 @@ class Site:
         if not path.startswith("/") or _normal(path) in self._endpoints:
             msg = f"a path starts with / and is given once, got {path!r}"
             raise LocalProtocolError(msg)
-        if not isinstance(endpoint, _ENDPOINTS):
+        if not isinstance(
+            endpoint, EventStream | LogStream | WebSocket | LogSocket | Resource | CallMachine
+        ):
             msg = f"{path} leads to an endpoint, such as EventStream(handler), got {endpoint!r}"
             raise LocalProtocolError(msg)
         self._endpoints[_normal(path)] = endpoint
