@@ -11,8 +11,8 @@ content_type                                            Content-Type  Content-Ty
 
 That is native carriage (`NATIVE_COLUMNS`). A receiver may see more than a sender can say: the
 source of WebSub content is its topic, the time of a webhook is when it was signed, and its type is
-what the payload says. Where an event stream was found only its driver knows: the messages of
-`connect_sse` have that as their source.
+what the payload says. What was connected to only a driver knows: the messages of `connect_sse` and
+`connect_websocket` have that as their source.
 
 Where an empty place would lose something, CloudEvents carriage fills it: the message becomes an
 event in JSON (`eventproto.cloudevents`), and that is the data which is carried natively, under

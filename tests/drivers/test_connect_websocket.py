@@ -82,7 +82,9 @@ async def test_redirects_are_followed(runtime: ModuleType) -> None:
             url.replace("http", "ws") + "/old", headers=Headers({"Authorization": "Bearer x"})
         ) as websocket,
     ):
-        assert [message.text async for message in websocket] == ["here"]
+        (message,) = [message async for message in websocket]
+        assert message.text == "here"
+        assert message.source == url.replace("http://127.0.0.1", "ws://localhost") + "/there"
 
     assert asked == [(b"/old", "Bearer x"), (b"/new", "Bearer x"), (b"/there", None)]
 

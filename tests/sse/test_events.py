@@ -33,6 +33,12 @@ def test_bytes_have_no_known_type() -> None:
     assert ServerSentEvent(b"\xff").message() == Message(data=b"\xff")
 
 
+def test_half_of_a_surrogate_pair_is_no_text() -> None:
+    """No decoder makes one; whoever makes such an event is told."""
+    with pytest.raises(LocalProtocolError):
+        ServerSentEvent("\ud800").message()
+
+
 @pytest.mark.parametrize("id", [None, ""])
 def test_no_id_is_none(id: str | None) -> None:
     """The wire was silent."""

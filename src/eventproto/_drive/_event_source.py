@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from traceback import clear_frames
 from typing import Final, Self
 
@@ -28,8 +27,6 @@ class EventSource(Session[End]):
     So a slow application slows the server down, and one that stops asking leaves no task behind.
     Asking may be cancelled, and goes on with the next time. One task may ask at a time; another
     one would get LocalProtocolError.
-
-    The source of each message is the URL where the stream was found, after redirects.
     """
 
     def __init__(self, machine: Client, pool: Pool, runtime: Primitives) -> None:
@@ -40,7 +37,6 @@ class EventSource(Session[End]):
         self._streaming = False
         self._asked = False
         self._hung_up = runtime.new_flag()
-        self._found_at: str | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -80,14 +76,13 @@ class EventSource(Session[End]):
     @override
     async def __anext__(self) -> Message:
         try:
-            message = await super().__anext__()
+            return await super().__anext__()
         except BaseException as error:
             # A cancelled task keeps its frames; they must not keep a connection that nobody else
             # holds any more.
             clear_frames(error.__traceback__)
             del self
             raise
-        return replace(message, source=self._found_at)
 
     @override
     async def _take_event(self) -> Event:
@@ -116,7 +111,7 @@ class EventSource(Session[End]):
             else:
                 self.machine.receive(piece, self._read_clocks())
         if isinstance(event, Opened):
-            self._found_at = event.url
+            self.source = event.url
         elif isinstance(event, Disconnected):
             self._drop()
         elif isinstance(event, Closed):

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from eventproto._answer import Accept
 from eventproto._errors import ClosedError
-from eventproto._event import Closed, Event, Message
+from eventproto._event import Closed, Event, Message, new_message
 
 __all__ = ["Session"]
 
@@ -30,6 +30,8 @@ class Session(ABC, Generic[CommandT]):
     _unanswered: Hashable = None
     closed: Closed | None = None
     """The last event, once it was taken."""
+    source: str | None = None
+    """The URL that was connected to, after redirects: the source of messages that name none."""
 
     @abstractmethod
     async def send(self, command: CommandT) -> None:
@@ -74,7 +76,7 @@ class Session(ABC, Generic[CommandT]):
             message = event.message()
             if message is not None:
                 self._unanswered = getattr(event, "token", None)
-                return message
+                return message if self.source is None else _found_at(self.source, message)
             if isinstance(event, Closed):
                 self.closed = event
                 if event.error is not None:
@@ -88,6 +90,22 @@ class Session(ABC, Generic[CommandT]):
     @abstractmethod
     async def _take_event(self) -> Event:
         """Wait for an event of a machine that has not reported its last one."""
+
+
+def _found_at(url: str, message: Message) -> Message:
+    if message.source is not None:
+        return message
+    # `replace` takes five times as long.
+    return new_message(
+        data=message.data,
+        type=message.type,
+        id=message.id,
+        source=url,
+        subject=message.subject,
+        time=message.time,
+        content_type=message.content_type,
+        extensions=message.extensions,
+    )
 
 
 class _Events(AsyncIterator[Event]):

@@ -151,6 +151,7 @@ class WebSocketConnector:
             async with self._connect(attempt, place) as connection:
                 event = await connection.next_event()
                 if isinstance(event, Opened):
+                    connection.source = attempt.url
                     yield connection
                     return
             attempt = await self._next(attempt, _error_of(connection))

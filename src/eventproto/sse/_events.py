@@ -42,11 +42,12 @@ class ServerSentEvent(Event):
     @override
     def message(self) -> Message:
         """The data, as UTF-8 if it is text, with the event's type and id."""
+        event_id = self.id or None
         if isinstance(self.data, str):
-            data, content_type = self.data.encode(), "text/plain"
-        else:
-            data, content_type = self.data, None
-        return Message(data=data, type=self.event, id=self.id or None, content_type=content_type)
+            return Message.of_text(
+                self.data, type=self.event, id=event_id, content_type="text/plain"
+            )
+        return Message(data=self.data, type=self.event, id=event_id)
 
 
 @value()
