@@ -24,7 +24,7 @@ from eventproto.sse import ServerSentEvent
 from eventproto.webhook import Receiver, StandardWebhooks
 from eventproto.websocket import Reconnection
 from tests.drivers.cancelling import Operation, cancel_everywhere, nothing_is_left
-from tests.drivers.framed import Frame, Framed, frames
+from tests.drivers.framed import Frame, Framed, frame, frames
 from tests.drivers.peers import peer
 from tests.drivers.proxies import HttpProxy, SocksProxy, proxy
 from tests.drivers.test_calls import Asker
@@ -295,25 +295,26 @@ async def test_whatever_is_cancelled_frames_stay_whole(
 ) -> None:
     """The connection goes on, and the peer gets every frame that was handed over, whole."""
     arrived = bytearray()
-    ended = anyio.Event()
+    has_all = anyio.Event()
 
     async def listen(stream: SocketStream) -> None:
         await anyio.sleep(0.05)
         async for data in stream:
             arrived.extend(data)
-            await stream.send(b"\0\0\0\0" * 2)  # something to read
-        ended.set()
+            if arrived.endswith(frame(b"after")):
+                has_all.set()
+            await stream.send(frame(b""))  # something to read
 
-    async with peer(listen) as url:
-        async with runtime.connect(Framed(), url) as connection:
+    async with peer(listen) as url, runtime.connect(Framed(), url) as connection:
 
-            async def use() -> None:
-                connection.post(b"before")
-                await door(connection)()
+        async def use() -> None:
+            connection.post(b"before")
+            await door(connection)()
 
-            runs = await cancel_everywhere(use)
-            connection.post(b"after")
-        await ended.wait()
+        runs = await cancel_everywhere(use)
+        connection.post(b"after")
+        with anyio.fail_after(20):
+            await has_all.wait()
 
     found = frames(bytes(arrived))
     assert found.count(b"before") == runs
