@@ -136,9 +136,11 @@ def subscribed() -> websub.Hub:
     return machine
 
 
-def subscribing() -> tuple[websub.Subscriber, dict[str, str]]:
+def subscribing(
+    kind: type[websub.Subscriber] = websub.Subscriber,
+) -> tuple[websub.Subscriber, dict[str, str]]:
     """A subscriber that waits for a hub, and what it has asked for."""
-    machine = websub.Subscriber("https://me.test/", entropy=entropy())
+    machine = kind("https://me.test/", entropy=entropy())
     machine.send(websub.Subscribe(TOPIC), NOW)
     discovery = machine.next_output()
     assert isinstance(discovery, Call)
@@ -150,9 +152,9 @@ def subscribing() -> tuple[websub.Subscriber, dict[str, str]]:
     return machine, form
 
 
-def verified() -> websub.Subscriber:
+def verified(kind: type[websub.Subscriber] = websub.Subscriber) -> websub.Subscriber:
     """A subscriber that a hub has taken."""
-    machine, form = subscribing()
+    machine, form = subscribing(kind)
     machine.receive(Call("intent", intents(form)[0]), NOW)
     return machine
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import pkgutil
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, Final, NamedTuple
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+import eventproto
 from eventproto import (
     EOF,
     CallMachine,
@@ -29,6 +32,7 @@ from eventproto._layered import Layered
 from eventproto.http import Headers, Request, Response, Result
 from eventproto.strategies import chunkings
 from eventproto.testing import check_chunking, check_machine
+from eventproto.websub._follower import Follower
 from tests.laws.commands import CALL, SOCKET_COMMANDS, STREAM_COMMANDS, STREAMED, told
 from tests.laws.machines import (
     PUBLISHED,
@@ -45,6 +49,7 @@ from tests.laws.machines import (
     hub_request,
     streamed,
     subscribed,
+    subscribing,
     verified,
     waited_for,
 )
@@ -199,6 +204,12 @@ CASES: Final = {
     "websub subscriber that was verified": Case(
         verified, called_back, told(websub.Subscribe("http://b.test/"), websub.Unsubscribe(TOPIC))
     ),
+    "websub follower": Case(
+        lambda: subscribing(Follower)[0], called_back, told(websub.Unsubscribe(TOPIC))
+    ),
+    "websub follower that was verified": Case(
+        lambda: verified(Follower), called_back, told(websub.Unsubscribe(TOPIC))
+    ),
     "site": Case(
         lambda: site.SiteConnection(SITE),
         pieces(
@@ -245,6 +256,9 @@ def test_no_chunking_changes_anything(case: Case) -> None:
 
 def test_no_machine_is_missing() -> None:
     """Each class that can be made is made above; `Layered` alone is of no use."""
+    for module in pkgutil.walk_packages(eventproto.__path__, "eventproto."):
+        if not module.name.endswith(("__main__", "_hypothesis")):  # which do something
+            import_module(module.name)
 
     def below(kind: type[Any]) -> set[type[Any]]:
         return {kind}.union(*map(below, kind.__subclasses__()))
