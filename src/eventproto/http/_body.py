@@ -154,15 +154,15 @@ class ChunkedBody(Reader):
         return _taken(waiting, end) if end else None
 
     def _too_much(self) -> LimitExceeded:
-        msg = f"more than {self._framing_size} bytes around a chunk of a body, or as many often"
+        size = self._framing_size
+        msg = f"too much around the chunks of a body; a line and the trailers may have {size} bytes"
         return LimitExceeded(msg, code=431, limit="framing_size")
 
 
 _CRLF: Final = b"\r\n"
 _LONGEST_QUOTE: Final = 100
-_TEXT: Final = (
-    rb"[^\x00-\x08\x0a-\x1f\x7f]*"  # a lone CR, which others may take for an end, is none
-)
+# Without the lone CR, which others may take for the end of a line.
+_TEXT: Final = rb"[^\x00-\x08\x0a-\x1f\x7f]*"
 # White space without an extension is not in the grammar, but there are servers that send it.
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]+)[ \t]*(?:;" + _TEXT + rb")?\r\n").fullmatch
 _TRAILER: Final = re.compile(TOKEN.encode() + rb":" + _TEXT + rb"\r\n").fullmatch
