@@ -83,6 +83,31 @@ async def test_a_port_that_is_taken(runtime: ModuleType) -> None:
         assert server.port == port
 
 
+async def test_a_port_that_is_free_at_one_address_only(
+    runtime: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the system is asked for another one, for both."""
+    listen, tried = runtime._runtime.listen, list[int]()
+
+    async def resolve(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.1", "127.0.0.2"]
+
+    async def listen_late(address: str, port: int) -> Any:
+        if address == "127.0.0.2" and not tried:
+            tried.append(port)
+            raise OSError(errno.EADDRINUSE, "taken")
+        return await listen(address, port)
+
+    monkeypatch.setattr(runtime._runtime, "resolve", resolve)
+    monkeypatch.setattr(runtime._runtime, "listen", listen_late)
+    async with runtime.serve(Site({"/ask": Asker()}), host="localhost") as server:
+        for address in ("127.0.0.1", "127.0.0.2"):
+            async with ask(server.port, address) as stream:
+                assert await is_answered(stream)
+        with socket.create_server(("127.0.0.1", tried[0])):
+            pass  # it is free again
+
+
 async def test_an_address_that_is_not_here(runtime: ModuleType) -> None:
     """That is no server at all."""
     with pytest.raises(OSError) as raised:

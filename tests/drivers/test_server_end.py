@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from types import ModuleType
@@ -9,6 +10,8 @@ from typing import Any
 
 import anyio
 import pytest
+import trustme
+from anyio.streams.tls import TLSStream
 
 from eventproto import ClosedError
 from eventproto.http import Request
@@ -110,6 +113,49 @@ async def test_handlers_that_do_not_finish_are_cancelled(runtime: ModuleType) ->
     async with stream:
         with suppress(anyio.BrokenResourceError):
             assert (await read_to_end(stream))[2:4] == b"\x03\xe9"  # 1001: going away
+
+
+async def test_who_comes_while_the_server_ends(runtime: ModuleType, authority: trustme.CA) -> None:
+    """It was accepted before, and began TLS after: it is told to go at once."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    ending, has_gone = anyio.Event(), anyio.Event()
+
+    async def listen(session: Any, request: Request) -> None:
+        async for _ in session:
+            pass
+        ending.set()
+        await has_gone.wait()
+
+    async def come_late(port: int) -> None:
+        async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+            await ending.wait()
+            secure = await TLSStream.wrap(
+                stream, hostname="localhost", ssl_context=trusting, standard_compatible=False
+            )
+            with suppress(anyio.EndOfStream):
+                await secure.receive()
+            has_gone.set()
+
+    async with anyio.create_task_group() as tasks:
+
+        async def hold_up(port: int, ready: anyio.Event) -> None:
+            url = f"wss://localhost:{port}/"
+            async with runtime.connect_websocket(url, tls=trusting) as websocket:
+                ready.set()
+                async for _ in websocket:
+                    pass
+
+        with anyio.fail_after(20):
+            site = Site({"/": WebSocket(listen)})
+            async with runtime.serve(site, tls=context, grace=60) as server:
+                tasks.start_soon(come_late, server.port)
+                await anyio.sleep(0.1)  # until it was accepted
+                ready = anyio.Event()
+                tasks.start_soon(hold_up, server.port, ready)
+                await ready.wait()
 
 
 @pytest.mark.parametrize("error", [ClosedError("the peer has gone"), ZeroDivisionError()])
