@@ -70,6 +70,7 @@ class Listening(Primitives, Protocol):
         machine: Machine[Any, Chunk, Chunk],
         socket: Any,  # noqa: ANN401  # what `Listener.accept` gives
         use: Callable[[StreamSession[Any]], Awaitable[None]],
+        /,
         *,
         tls: SSLContext | None,
         handshake_time: float,

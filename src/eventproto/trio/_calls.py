@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final, cast
 
 import trio
 from typing_extensions import override
@@ -32,10 +32,10 @@ class _HttpConnection(HttpSession):
         self._socket = socket_of(stream)
         self._outbox = _Outbox(self._socket)
         self._stream: trio.abc.Stream = self._outbox
-        if isinstance(stream, trio.SSLStream):
+        if not isinstance(stream, trio.SocketStream):
             self._stream = outermost = stream
-            while isinstance(outermost.transport_stream, trio.SSLStream):
-                outermost = outermost.transport_stream
+            while not isinstance(outermost.transport_stream, trio.SocketStream):
+                outermost = cast("trio.SSLStream[Any]", outermost.transport_stream)
             outermost.transport_stream = self._outbox
         self.machine.handle_timeout(trio.current_time())
 
