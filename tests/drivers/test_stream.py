@@ -15,9 +15,10 @@ import trustme
 from anyio.abc import SocketAttribute, SocketStream
 from anyio.streams.tls import TLSListener
 
-from eventproto import Closed, ClosedError, ConnectionLost, PeerTimeout
+from eventproto import Closed, ClosedError, ConnectionLost, End, PeerTimeout
 from eventproto._address import PUBLIC_ONLY
 from eventproto._drive._stream import PIECE, StreamSession
+from eventproto.sse import ServerStream
 from tests.drivers.framed import Frame, Framed, frame, frames
 from tests.drivers.peers import peer, read_all
 
@@ -272,6 +273,36 @@ async def test_tls(runtime: ModuleType, authority: trustme.CA) -> None:
         with pytest.raises(OSError, match="certificate verify failed"):
             async with runtime.connect(Framed(), url):
                 pass
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_peer_that_says_no_goodbye_does_not_hold_up_the_end_of_tls(
+    runtime: ModuleType, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection is dropped when it has been silent for long, as one without TLS is."""
+    monkeypatch.setattr(StreamSession, "_stall_time", 0.2)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(SocketAttribute.local_port)
+
+    async def silent(stream: Any) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            await anyio.aclose_forcefully(stream)
+
+    secure = TLSListener(listener, context)
+    async with secure, anyio.create_task_group() as tasks:
+        tasks.start_soon(secure.serve, silent)
+        with anyio.fail_after(15):  # asyncio would wait for the goodbye for half a minute
+            async with runtime.connect(
+                ServerStream(), f"https://localhost:{port}", tls=trusting
+            ) as connection:
+                await connection.send(End())
+                assert isinstance(await connection.next_event(), Closed)
         tasks.cancel_scope.cancel()
 
 

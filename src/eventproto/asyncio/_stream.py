@@ -155,7 +155,7 @@ class StreamConnection(asyncio.BufferedProtocol, StreamSession[CommandT]):
         moved = self._write()
         backlog = machine.backlog
         if (backlog or self._over) and machine.finished and not self._rest:
-            self._transport.close()
+            self._close_transport()
             self._lose_patience_later()
         elif backlog >= HIGH_WATER:
             if self._reading:
@@ -203,8 +203,13 @@ class StreamConnection(asyncio.BufferedProtocol, StreamSession[CommandT]):
             if self._transport.can_write_eof():
                 self._transport.write_eof()
             else:
-                self._transport.close()
+                self._close_transport()
         return moved
+
+    def _close_transport(self) -> None:
+        # Once: one of TLS that is told twice cannot be aborted any more.
+        if not self._transport.is_closing():
+            self._transport.close()
 
     def _write_rest(self) -> None:
         while self._rest and self._writable:
