@@ -225,3 +225,26 @@ async def test_who_does_not_speak_tls(runtime: ModuleType, authority: trustme.CA
         response = await pool.request(Request("GET", f"https://localhost:{server.port}/ask"))
         pool.close()
     assert response.ok
+
+
+async def test_a_connection_that_fails_in_a_way_of_its_own(
+    runtime: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever a library says of one peer, the others are served."""
+    drive, fails = runtime._runtime.drive, [True]
+
+    async def drive_late(machine: Any, raw: Any, use: Any, **options: Any) -> None:
+        if fails:
+            fails.clear()
+            raw.close()
+            raise ZeroDivisionError
+        await drive(machine, raw, use, **options)
+
+    monkeypatch.setattr(runtime._runtime, "drive", drive_late)
+    async with runtime.serve(Site({"/ask": Asker()}), max_connections=1) as server:
+        async with await anyio.connect_tcp("127.0.0.1", server.port) as stream:
+            await is_dropped(stream)
+        async with ask(server.port) as stream:
+            assert await is_answered(stream)
+
+    assert "ZeroDivisionError" in caplog.text

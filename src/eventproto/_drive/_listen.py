@@ -184,6 +184,8 @@ class Acceptor:
             await self._attend(socket)
         except OSError as error:
             _LOG.info("a connection came to nothing: %s", error)
+        except Exception:  # noqa: BLE001  # one peer's trouble is not the server's
+            _LOG.exception("a connection failed")
         finally:
             self._open -= 1
             room, self._room = self._room, self._runtime.new_flag()
