@@ -10,10 +10,10 @@ It prints::
     wsproto refuses what a peer must not send
 """
 
-import wsproto
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from wsproto import events
+from wsproto import ConnectionType, events
+from wsproto.connection import Connection
 
 from eventproto import Event
 from eventproto.strategies import broken_websocket_streams, chunkings, websocket_streams
@@ -22,7 +22,7 @@ from eventproto.websocket import Binary, Ping, Pong, Text
 
 def hear(chunks: list[bytes]) -> tuple[list[Event], int | None]:
     """What wsproto makes of bytes from a client: events, and its close code if it refuses more."""
-    connection = wsproto.Connection(wsproto.ConnectionType.SERVER)
+    connection = Connection(ConnectionType.SERVER)
     heard: list[Event] = []
     text, binary = "", b""
     for chunk in filter(None, chunks):
