@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import resource
@@ -53,6 +54,19 @@ async def test_who_is_one_too_many_waits(runtime: ModuleType) -> None:
             assert not await is_answered(third, 0.2)
             await first.aclose()
             assert await is_answered(third)
+
+
+async def test_an_event_loop_that_cannot_say_when_to_accept(
+    runtime: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of asyncio on Windows."""
+
+    def add_reader(*_: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "add_reader", add_reader)
+    async with runtime.serve(Site({"/ask": Asker()})) as server, ask(server.port) as stream:
+        assert await is_answered(stream)
 
 
 async def test_no_connections_at_all(runtime: ModuleType) -> None:

@@ -28,12 +28,16 @@ class Listener:
             try:
                 accepted, _ = self._raw.accept()
             except (BlockingIOError, InterruptedError):
-                await self._readable()
+                try:
+                    await self._readable()
+                except NotImplementedError:  # by the event loop of Windows
+                    accepted, _ = await self._loop.sock_accept(self._raw)
+                    return accepted
             else:
                 return accepted
 
     async def _readable(self) -> None:
-        # Not `sock_accept`: being cancelled, it may lose what it has accepted.
+        # Rather than `sock_accept`: being cancelled, that may lose what it has accepted.
         readable = asyncio.Event()
         self._loop.add_reader(self._raw, readable.set)
         try:
