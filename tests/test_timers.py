@@ -86,7 +86,7 @@ def test_what_is_set_anew_while_it_is_due_waits_for_the_next_time(now: float, wa
     assert timers.next > now
 
 
-@given(st.lists(times, min_size=100, max_size=300))
+@given(st.lists(times, min_size=30, max_size=60))
 def test_memory_is_bounded_by_the_names(moves: list[float]) -> None:
     """However often they are set and stopped."""
     timers = Timers()

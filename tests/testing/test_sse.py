@@ -181,6 +181,15 @@ def test_lines_come_at_once_and_end_with_standard_input(runtime: str) -> None:
     assert dropped == [b""]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Who runs the tests in the background has interrupts ignored, and programs inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_it_is_interrupted(runtime: str) -> None:
     """By who has typed it: the end is as that of standard input."""
 
