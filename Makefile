@@ -18,7 +18,8 @@ say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs bench fuzz autobahn format clean
+.PHONY: help demo test lint lint-style lint-mypy lint-pyright lint-floors docs bench fuzz autobahn autobahn-asyncio \
+  autobahn-trio format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,16 +35,24 @@ test: $(VENV)/.test  ## run all tests; the sans-I/O floors must be covered to th
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --fail-under=100 --omit='$(NOT_SANS_IO)'
 
-lint: $(VENV)/.lint  ## check style, types and floors
+lint: lint-style lint-mypy lint-pyright lint-floors  ## check style, types and floors
+
+lint-style: $(VENV)/.lint
 	$(say) 'ruff check'
 	@$(BIN)/ruff check --quiet --output-format=concise .
 	$(say) 'ruff format'
 	@$(BIN)/ruff format --quiet --diff .
+
+lint-mypy: $(VENV)/.lint
 	$(say) 'mypy'
 	@$(BIN)/mypy --no-error-summary src tests examples benchmarks fuzz
+
+lint-pyright: $(VENV)/.lint
 	$(say) 'pyright'
 	@$(BIN)/pyright
 	@$(BIN)/pyright --project tests
+
+lint-floors: $(VENV)/.lint
 	$(say) 'lint-imports'
 	@$(BIN)/lint-imports --no-logo
 
@@ -74,21 +83,23 @@ export AUTOBAHN_VENV AUTOBAHN_PYTHON27
 CASES ?=
 PLAYER = $(BIN)/python -m eventproto.testing
 
-autobahn: $(VENV)/.test  ## run the Autobahn suite against both roles, on both runtimes
 ifeq ($(AUTOBAHN),)
+autobahn:
 	$(say) 'skipped: there is no runner of the Autobahn suite (make AUTOBAHN=...)'
 else ifeq ($(wildcard $(AUTOBAHN_VENV)/bin/wstest $(AUTOBAHN_PYTHON27)),)
+autobahn:
 	$(say) 'skipped: the Autobahn suite needs Python 2.7 (make AUTOBAHN_PYTHON27=...)'
 else
-	@set -e; for runtime in asyncio trio; do \
-	  printf '==> Autobahn against our server on %s\n' $$runtime; \
-	  $(PYTHON) $(AUTOBAHN) server --strict --workdir build/autobahn/$$runtime-server $(CASES) \
-	    --cmd "$(PLAYER).echo --runtime $$runtime --port {port} --max-message 16777216"; \
-	  printf '==> Autobahn against our client on %s\n' $$runtime; \
-	  $(PYTHON) $(AUTOBAHN) client --strict --workdir build/autobahn/$$runtime-client $(CASES) \
-	    --cmd "$(PLAYER).autobahn --runtime $$runtime {url}"; \
-	done
+autobahn: autobahn-asyncio autobahn-trio  ## run the Autobahn suite against both roles, on both runtimes
 endif
+
+autobahn-asyncio autobahn-trio: autobahn-%: $(VENV)/.test
+	$(say) 'Autobahn against our server on $*'
+	@$(PYTHON) $(AUTOBAHN) server --strict --workdir build/autobahn/$*-server $(CASES) \
+	  --cmd "$(PLAYER).echo --runtime $* --port {port} --max-message 16777216"
+	$(say) 'Autobahn against our client on $*'
+	@$(PYTHON) $(AUTOBAHN) client --strict --workdir build/autobahn/$*-client $(CASES) \
+	  --cmd "$(PLAYER).autobahn --runtime $* {url}"
 
 format: $(VENV)/.lint  ## let ruff put the code in shape
 	$(say) 'ruff'

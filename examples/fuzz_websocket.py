@@ -48,14 +48,14 @@ def hear(chunks: list[bytes]) -> tuple[list[Event], int | None]:
     return heard, None
 
 
-@settings(max_examples=25, deadline=None)  # a busy machine is not a bug
+@settings(max_examples=15, deadline=None)  # a busy machine is not a bug
 @given(websocket_streams(masked=True), st.data())
 def test_hears(drawn: tuple[bytes, list[Event]], data: st.DataObject) -> None:
     stream, expected = drawn
     assert hear(data.draw(chunkings(stream))) == (expected, None)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(broken_websocket_streams(masked=True, prompt=False))  # it looks at whole frames
 def test_refuses(drawn: tuple[bytes, list[Event], int]) -> None:
     stream, expected, code = drawn

@@ -44,7 +44,7 @@ def parse(stream: bytes) -> list[tuple[str, str, str]]:
 streams = sse_streams(binary=False) | near_valid_sse_streams(binary=False)
 
 
-@settings(max_examples=25, deadline=None)  # a busy machine is not a bug
+@settings(max_examples=15, deadline=None)  # a busy machine is not a bug
 @given(streams)
 def test_parser(drawn: tuple[bytes, list[Event]]) -> None:
     stream, expected = drawn

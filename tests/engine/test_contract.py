@@ -19,7 +19,7 @@ Runtime = Literal["asyncio", "trio"]
 
 # As few as notice all the engines that `tests/testing/test_engine.py` breaks, and some more. With
 # `HYPOTHESIS_PROFILE=dev` they are ten times as many.
-PROGRAMS = settings(max_examples=settings().max_examples // 4, stateful_step_count=25)
+PROGRAMS = settings(max_examples=settings().max_examples // 5, stateful_step_count=25)
 
 
 @pytest.mark.parametrize("runtime", ["asyncio", "trio"])
