@@ -88,7 +88,7 @@ def test_it_keeps_the_contract(
     def open_cluster(store: str, **options: Any) -> RedisEngine:
         return RedisEngine(redis_cluster.url, cluster=True, prefix=f"{prefix} {store}", **options)
 
-    programs = settings(max_examples=settings().max_examples // 60, stateful_step_count=25)
+    programs = settings(max_examples=settings().max_examples // 50, stateful_step_count=25)
     check_engine(open_cluster, runtime=runtime_name, settings=programs)
 
 

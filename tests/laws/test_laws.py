@@ -69,7 +69,7 @@ from tests.laws.wires import (
 # Few, since there are many machines. They are not shrunk: that takes minutes, and who needs a short
 # program leaves `phases` out.
 FEW: Final = settings(
-    max_examples=settings().max_examples // 6, stateful_step_count=25, phases=[Phase.generate]
+    max_examples=settings().max_examples // 5, stateful_step_count=25, phases=[Phase.generate]
 )
 
 
