@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import string
 
-from eventproto.http._grammar import is_token, is_url
+import pytest
+
+from eventproto.http._grammar import is_token, is_url, joined
 
 ASCII = [chr(code) for code in range(128)]
 OTHERS = ["", "\x80", "\u00e9", "\u0660", "\u212a", "\udc80", "a b", "a\n"]
@@ -31,3 +33,21 @@ def test_urls() -> None:
 def test_urls_take_linear_time() -> None:
     """With quadratic time, this would not end today."""
     assert not is_url("?" * 1_000_000 + " ")
+
+
+@pytest.mark.parametrize(
+    ("reference", "url"),
+    [
+        ("g;", "http://a/b/c/g;"),
+        ("/;", "http://a/;"),
+        ("http://g/h;?y;", "http://g/h;?y;"),
+        ("g;;", "http://a/b/c/g;;"),
+        ("g;x", "http://a/b/c/g;x"),
+        ("../g;#s;", "http://a/b/g;#s;"),
+        ("//g", "http://g"),
+        ("?y;", "http://a/b/c/d;p?y;"),
+    ],
+)
+def test_references_keep_their_semicolons(reference: str, url: str) -> None:
+    """RFC 3986, 5.4, and a semicolon at the end, which is a character like others (3.3)."""
+    assert joined("http://a/b/c/d;p?q", reference) == url

@@ -6,11 +6,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import Final, cast
-from urllib.parse import urljoin
 
 from eventproto._errors import LocalProtocolError
 from eventproto._value import EMPTY, FrozenMapping, value
-from eventproto.http._grammar import is_url
+from eventproto.http._grammar import is_url, joined
 from eventproto.http._headers import Headers
 from eventproto.http._parameters import parse_parameters
 
@@ -89,7 +88,7 @@ def _links(text: str, base_url: str, relations: Collection[str] | None = None) -
             parameters, after = parse_parameters(text, end + 1)
             rel = tuple(parameters.get("rel", "").lower().split())
             if relations is None or any(each in relations for each in rel):
-                with suppress(ValueError):  # urljoin finds no URL in it
+                with suppress(ValueError):  # there is no URL in it
                     yield _resolved(text[at + 1 : end], rel, dict(parameters), base_url)
             at = after
         at = _after(_REST, text, at)
@@ -99,10 +98,10 @@ def _resolved(target: str, rel: tuple[str, ...], parameters: dict[str, str], bas
     parameters.pop("rel", None)
     anchor = parameters.pop("anchor", None)
     return Link(
-        urljoin(base_url, target),
+        joined(base_url, target),
         rel,
         FrozenMapping(parameters),
-        None if anchor is None else urljoin(base_url, anchor),
+        None if anchor is None else joined(base_url, anchor),
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Final
-from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from eventproto._errors import LimitExceeded, LocalProtocolError
 from eventproto.http._call import HandshakeRejected
+from eventproto.http._grammar import joined
 from eventproto.http._headers import Headers
 from eventproto.http._messages import Request, Response
 
@@ -74,7 +75,7 @@ def target_url(base: str, reference: str) -> str:
     Raises:
         ValueError: It cannot be read. What can is still not always the URL of a request.
     """
-    scheme, netloc, path, query, _ = urlsplit(urljoin(base, reference))
+    scheme, netloc, path, query, _ = urlsplit(joined(base, reference))
     path, query = (quote(each, _LEGAL, errors="surrogateescape") for each in (path, query))
     return urlunsplit((scheme, netloc, path, query, ""))
 
