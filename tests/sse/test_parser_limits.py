@@ -17,6 +17,13 @@ from tests.sse.streams import ANY_STREAMS, decoded, one_by_one, said
 SMALL = Limits(line_size=200, event_size=400, id_size=100)
 
 
+def test_the_first_excess_is_the_one() -> None:
+    """What comes behind it in the same chunk, and is too long as well, is not looked at."""
+    decoder = Decoder(limits=SMALL)
+    with pytest.raises(LimitExceeded, match="event_size"):
+        decoder.receive(b"data: %b\n" % (b"x" * 190) * 3 + b"y" * 300)
+
+
 @given(stream=oversized_sse_streams(SMALL), data=st.data())
 def test_what_exceeds_a_limit_is_an_error(
     stream: tuple[bytes, list[Event], str], data: st.DataObject
